@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package results
+
+// ObservationKind names the moment of a message's way that the kernel saw.
+type ObservationKind uint8
+
+const (
+	// Queued: bytes of the client's stand in the server's receive queue.
+	// At is the last sk_data_ready of the client's send call.
+	Queued ObservationKind = iota + 1
+	// Taken: the server has read bytes. At is sock_recv_length: the recv
+	// returns.
+	Taken
+	// Answered: the server has sent bytes. Begin is the entry of the send
+	// call, At its last sk_data_ready: the bytes stand in the client's queue.
+	Answered
+	// Delivered: the client has read bytes. At is sock_recv_length in the
+	// client.
+	Delivered
+)
+
+// Observation is one event that the kernel saw on one connection. Positions
+// are cumulative bytes since the probes first saw the socket: monotonic within
+// (Cookie, Kind), offset from the client's own count by a constant that Sync
+// settles. A lost observation leaves the later ones right, because each
+// carries the cursor and not only its own bytes.
+type Observation struct {
+	Begin    int64  // entry of the system call; 0 when the probe has none
+	At       int64  // the moment that Kind names
+	End      int64  // the call returns; 0 when the probe has none
+	Cookie   uint64 // the client socket's cookie: Connection.Cookie
+	Position uint64 // cursor behind the last byte of this event
+	Bytes    uint32 // bytes of this event
+	Thread   uint32 // thread id of the caller
+	Kind     ObservationKind
+}
+
+// Joined is one request with both views of it. The five stamps are in the
+// order of the request's way; the legs between them are methods.
+type Joined struct {
+	Request
+	Queued   int64 // last byte stands in the server's queue
+	Taken    int64 // the server's recv that takes the last byte returns
+	Answered int64 // the server's send that carries the answer's last byte begins
+}
+
+// SendCall is the part of the round trip before the request's last byte stood
+// in the server's queue. Never below 0.
+func (j *Joined) SendCall() int64 { return max(0, j.Queued-j.Sent) }
+
+// QueueWait is how long the whole request stood in the server's queue. The
+// kernel makes bytes visible an instant before sk_data_ready fires, so a server
+// that polls can take them first: then it is 0 and the residual holds the rest.
+func (j *Joined) QueueWait() int64 { return max(0, j.Taken-j.Queued) }
+
+// ServiceTime is from the return of the recv that took the request to the
+// begin of the send that carries its answer's last byte. Never below 0.
+func (j *Joined) ServiceTime() int64 { return max(0, j.Answered-j.Taken) }
+
+// ReplyDelivery is from the begin of that send to the client's having read the
+// answer's last byte. Never below 0.
+func (j *Joined) ReplyDelivery() int64 { return max(0, j.Received-j.Answered) }
+
+// Residual is what the identity
+//
+//	round trip = send call + queue wait + service time + reply delivery
+//
+// misses by, as an absolute value. It is 0 when the stamps are in order.
+func (j *Joined) Residual() int64 {
+	r := j.RoundTrip() - (j.SendCall() + j.QueueWait() + j.ServiceTime() + j.ReplyDelivery())
+	return max(r, -r)
+}
+
+// Frame is one function of a stack, leaf first in Stack.Frames.
+type Frame struct {
+	Function string // demangled; "[unwind: reason]" where the walk ended early
+	Object   string // base name of the mapped file; "[kernel]", "[vdso]", "[bpf]"
+	BuildID  string // hex; empty when the object has none
+	Address  uint64 // address in the running process (or kernel)
+	Offset   uint64 // address within the file
+	Kernel   bool
+}
+
+// Stack is one call path and how often it was seen.
+type Stack struct {
+	Frames   []Frame // leaf first, kernel frames before user frames
+	Samples  int64
+	Complete bool // the walk reached the thread's start
+	Own      bool // the leaf is one of our own BPF programs
+}

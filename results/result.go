@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package results
+
+// SchemaVersion is the version of result.json that this program writes.
+const SchemaVersion = 1
+
+// Result is the whole of a measurement: result.json. A part that was not
+// measured is nil and its key absent; nothing is filled in.
+type Result struct {
+	SchemaVersion  int      `json:"schema_version"`
+	Valid          bool     `json:"valid"`
+	InvalidReasons []string `json:"invalid_reasons"`
+	Warnings       []string `json:"warnings"`
+
+	Tool        Tool        `json:"tool"`
+	Run         Run         `json:"run"`
+	Target      Target      `json:"target"`
+	Environment Environment `json:"environment"`
+	Load        *Load       `json:"load,omitempty"`
+	Latency     *Latency    `json:"latency,omitempty"`
+	Legs        *Legs       `json:"legs,omitempty"`
+	Join        *Join       `json:"join,omitempty"`
+	Syscalls    []Syscall   `json:"syscalls,omitempty"`
+	CPU         *CPU        `json:"cpu,omitempty"`
+	Memory      *Memory     `json:"memory,omitempty"`
+	Overhead    *Overhead   `json:"overhead,omitempty"`
+	Loss        *Loss       `json:"loss,omitempty"`
+	Limits      []Limit     `json:"limits,omitempty"`
+}
+
+// Invalidate marks the result untrustworthy and keeps the reason.
+func (r *Result) Invalidate(reason string) {
+	r.Valid = false
+	r.InvalidReasons = append(r.InvalidReasons, reason)
+}
+
+// Warn keeps a sentence that the reader of the result must see.
+func (r *Result) Warn(warning string) { r.Warnings = append(r.Warnings, warning) }
+
+// Distribution describes many durations (ns). A percentile that the count
+// can't support (fewer than 20 samples beyond it) is nil.
+type Distribution struct {
+	Count int64   `json:"count"`
+	Min   int64   `json:"min"`
+	Mean  float64 `json:"mean"`
+	P50   *int64  `json:"p50"`
+	P90   *int64  `json:"p90"`
+	P95   *int64  `json:"p95"`
+	P99   *int64  `json:"p99"`
+	P999  *int64  `json:"p99_9"`
+	P9999 *int64  `json:"p99_99"`
+	Max   int64   `json:"max"`
+}
+
+// Estimate is a figure with its 95 % confidence interval, in the unit of the
+// key that holds it.
+type Estimate struct {
+	Point    float64
+	Interval [2]float64
+}
+
+// Tool names the program that measured.
+type Tool struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+}
+
+// Run is what was asked for and what was done.
+type Run struct {
+	Name       string         `json:"name"`
+	StartedAt  string         `json:"started_at"` // RFC 3339, UTC
+	DurationNs int64          `json:"duration_ns"`
+	WarmupNs   int64          `json:"warmup_ns"`
+	Slices     []RunSlice     `json:"slices"`
+	Seed       uint64         `json:"seed"`
+	Command    []string       `json:"command"`
+	Partial    bool           `json:"partial,omitempty"` // ended before its time
+	EndedBy    string         `json:"ended_by,omitempty"`
+}
+
+// RunSlice is the short form of a Slice in result.json.
+type RunSlice struct {
+	Mode          string  `json:"mode"`
+	StartNs       int64   `json:"start_ns"` // since the first slice began
+	DurationNs    int64   `json:"duration_ns"`
+	Requests      int64   `json:"requests"`
+	ThroughputRPS float64 `json:"throughput_rps"`
+	P50           *int64  `json:"p50"`
+	P99           *int64  `json:"p99"`
+	CPUNs         int64   `json:"cpu_ns"` // of the target
+}
+
+// HistogramBar is one bar of the drawn latency histogram: requests whose
+// response time lies in [From, To) ns.
+type HistogramBar struct {
+	From, To int64
+	Count    int64
+}
+
+// Target is the process that was measured.
+type Target struct {
+	PID        int      `json:"pid"`
+	Executable string   `json:"executable"`
+	BuildID    string   `json:"build_id,omitempty"`
+	Command    []string `json:"command"`
+	Socket     string   `json:"socket"`
+	Threads    int      `json:"threads"`
+	Protocol   string   `json:"protocol"`
+	Ended      string   `json:"ended,omitempty"` // how, when it ended during the run
+}
+
+// Environment is the machine, as far as it bears on the figures.
+type Environment struct {
+	Kernel      string    `json:"kernel"`
+	CPUModel    string    `json:"cpu_model"`
+	CPUs        int       `json:"cpus"`
+	Virtualised bool      `json:"virtualised"`
+	Lockdown    string    `json:"lockdown"`
+	StealPct    float64   `json:"steal_pct"`
+	Placement   Placement `json:"placement"`
+}
+
+// Placement says on which CPUs client and server were seen to run. Two runs
+// placed differently are not compared.
+type Placement struct {
+	TargetCPUs    []int   `json:"target_cpus"`
+	GeneratorCPUs []int   `json:"generator_cpus"`
+	SharedPct     float64 `json:"shared_pct"` // looks that found both on one CPU
+}
+
+// Load is the client's part: what was offered and what came back.
+type Load struct {
+	Loop            string      `json:"loop"` // "open" or "closed"
+	Arrivals        string      `json:"arrivals,omitempty"`
+	Connections     int         `json:"connections"`
+	Pipeline        int         `json:"pipeline"`
+	OfferedRPS      *float64    `json:"offered_rps"`  // nil in a closed loop
+	AchievedRPS     *float64    `json:"achieved_rps"` // bare slices; nil when invalid
+	AchievedRange   *[2]float64 `json:"achieved_interval,omitempty"`
+	PayloadBytes    int         `json:"payload_bytes"`
+	Requests        Counts      `json:"requests"`
+	GeneratorCPUPct float64     `json:"generator_cpu_pct"` // of one core
+}
+
+// Latency is from the client's stamps in bare slices.
+type Latency struct {
+	ResponseTime *Distribution  `json:"response_time"`
+	RoundTrip    *Distribution  `json:"round_trip"`
+	SendLag      *Distribution  `json:"send_lag"`
+	Histogram    []HistogramBar `json:"-"` // of response time, for drawing
+	P50Interval  *[2]float64    `json:"response_time_p50_interval,omitempty"`
+	P99Interval  *[2]float64    `json:"response_time_p99_interval,omitempty"`
+}
+
+// Legs are the parts of a request's round trip, from joined requests of probed
+// slices. Means add up to the mean round trip; percentiles don't.
+type Legs struct {
+	RoundTrip     *Distribution `json:"round_trip"` // of the same joined requests
+	SendCall      *Distribution `json:"send_call"`
+	QueueWait     *Distribution `json:"queue_wait"`
+	ServiceTime   *Distribution `json:"service_time"`
+	ReplyDelivery *Distribution `json:"reply_delivery"`
+}
+
+// Join accounts for the requests of the probed slices.
+type Join struct {
+	Requests   int64            `json:"requests"` // lived wholly inside a probed slice
+	Matched    int64            `json:"matched"`
+	Unmatched  map[string]int64 `json:"unmatched"` // by reason
+	MatchedPct float64          `json:"matched_pct"`
+	Identity   int64            `json:"identity"` // matched requests with residual 0
+	Residual   *Distribution    `json:"residual"`
+}
+
+// Syscall is one row of the table, from probed slices, all threads.
+type Syscall struct {
+	Name            string           `json:"name"`
+	Calls           int64            `json:"calls"`
+	CallsPerRequest float64          `json:"calls_per_request"`
+	BytesPerCall    *float64         `json:"bytes_per_call"` // nil where the call moves none
+	TotalNs         int64            `json:"total_ns"`
+	Latency         *Distribution    `json:"latency"`
+	Errors          map[string]int64 `json:"errors"` // by errno name
+}
+
+// CPU is what the target spent. Utilisation and ns per request come from the
+// bare slices' clocks, functions from samples of the probed ones.
+type CPU struct {
+	UtilisationPct    float64    `json:"utilisation_pct"` // of one core
+	UserPct           float64    `json:"user_pct"`        // of one core
+	KernelPct         float64    `json:"kernel_pct"`      // of one core
+	NsPerRequest      float64    `json:"ns_per_request"`
+	Samples           int64      `json:"samples"`
+	CompleteStacksPct float64    `json:"complete_stacks_pct"`
+	OwnProgramsPct    float64    `json:"own_programs_pct"` // samples inside our own probes
+	Top               []Function `json:"top"`
+}
+
+// Function is one function's share of the target's CPU samples.
+type Function struct {
+	Function string  `json:"function"`
+	Object   string  `json:"object"`
+	SelfPct  float64 `json:"self_pct"`
+	TotalPct float64 `json:"total_pct"`
+}
+
+// Memory is the target's resident set (bytes). Peak is the larger of the
+// samples' maximum and the growth of VmHWM, where the kernel saw one.
+type Memory struct {
+	RSSBaselineBytes int64  `json:"rss_baseline_bytes"`
+	RSSPeakBytes     int64  `json:"rss_peak_bytes"`
+	RSSFinalBytes    int64  `json:"rss_final_bytes"`
+	Source           string `json:"source"` // the file in /proc that gave them
+}
+
+// Overhead is the probes' own cost, from neighbouring bare and probed slices:
+// the percentage by which throughput fell (closed loop) and the target's CPU
+// time a request rose.
+type Overhead struct {
+	ThroughputPct  *float64      `json:"throughput_pct"`
+	CPUPct         *float64      `json:"cpu_pct"`
+	Interval       *[2]float64   `json:"interval"` // of the figure that Quoted names
+	CPUInterval    *[2]float64   `json:"cpu_interval,omitempty"`
+	Quoted         string        `json:"quoted"` // "throughput" or "cpu"
+	Pairs          int           `json:"pairs"`
+	ProbedSharePct float64       `json:"probed_share_pct"` // of the run's time
+	Programs       []ProgramCost `json:"programs"`
+}
+
+// ProgramCost is the kernel's count of one of our programs (BPF statistics):
+// its body only, not the trap or trampoline before it.
+type ProgramCost struct {
+	Name     string  `json:"name"`
+	Runs     uint64  `json:"runs"`
+	NsPerRun float64 `json:"ns_per_run"`
+}
+
+// Loss accounts for every event that our programs saw:
+// seen = emitted + filtered + lost.
+type Loss struct {
+	Seen       uint64        `json:"seen"`
+	Emitted    uint64        `json:"emitted"`
+	Filtered   uint64        `json:"filtered"` // not of the target or its load
+	Lost       uint64        `json:"lost"`     // the kernel could not emit
+	Dropped    uint64        `json:"dropped"`  // we threw away
+	Reconciled bool          `json:"reconciled"`
+	Programs   []ProgramLoss `json:"programs"`
+}
+
+// ProgramLoss is the same account for one program.
+type ProgramLoss struct {
+	Name     string `json:"name"`
+	Seen     uint64 `json:"seen"`
+	Emitted  uint64 `json:"emitted"`
+	Filtered uint64 `json:"filtered"`
+	Lost     uint64 `json:"lost"`
+}
+
+// Limit is one --limit and whether it was met.
+type Limit struct {
+	Metric   string  `json:"metric"`
+	Limit    float64 `json:"limit"`
+	Measured float64 `json:"measured"`
+	Met      bool    `json:"met"`
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package results
+
+import "github.com/HdrHistogram/hdrhistogram-go"
+
+// Bounds of every latency histogram: 1 ns to 120 s with 3 significant digits,
+// so that histograms of any two intervals can be added.
+const (
+	HistogramMin    = 1
+	HistogramMax    = 120_000_000_000
+	HistogramDigits = 3
+)
+
+// NewHistogram returns an empty HDR histogram with this package's bounds.
+func NewHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(HistogramMin, HistogramMax, HistogramDigits)
+}
+
+// Mode says what was attached to the target during a slice.
+type Mode uint8
+
+const (
+	// Gap: probes were being attached or detached. Nothing of it is quoted.
+	Gap Mode = iota
+	// Warmup: before the first slice. Nothing of it is quoted.
+	Warmup
+	// Bare: no probe attached. Throughput and latency are quoted from here.
+	Bare
+	// Probed: all probes attached. The kernel's view comes from here.
+	Probed
+)
+
+// String gives the word that reports and files use for the mode.
+func (m Mode) String() string {
+	return [...]string{"gap", "warmup", "bare", "probed"}[m]
+}
+
+// Counts are requests by what became of them. A request counts in the interval
+// in which it ended; Sent counts where it was sent.
+type Counts struct {
+	Sent     int64 `json:"sent"`
+	OK       int64 `json:"ok"`
+	Error    int64 `json:"error"`    // the protocol calls the answer an error
+	Timeout  int64 `json:"timeout"`  // no answer in time
+	Broken   int64 `json:"broken"`   // the connection ended or sent no frame
+	Censored int64 `json:"censored"` // unfinished when the run ended
+}
+
+// Add adds other to c.
+func (c *Counts) Add(other Counts) {
+	c.Sent += other.Sent
+	c.OK += other.OK
+	c.Error += other.Error
+	c.Timeout += other.Timeout
+	c.Broken += other.Broken
+	c.Censored += other.Censored
+}
+
+// Failed is the number of requests that ended in anything but a good answer;
+// censored ones have not ended.
+func (c Counts) Failed() int64 { return c.Error + c.Timeout + c.Broken }
+
+// Interval is at most 100 ms of the client's view within one slice. Intervals
+// are the grain of the bootstrap and of latency.hlog. Only good answers are in
+// the histograms.
+type Interval struct {
+	Slice        int // Slice.Index
+	Start, End   int64
+	Counts       Counts
+	BytesOut     int64
+	BytesIn      int64
+	ResponseTime *hdrhistogram.Histogram
+	RoundTrip    *hdrhistogram.Histogram
+	SendLag      *hdrhistogram.Histogram
+}
+
+// CPUTime is a reading of the clocks of a process, ns since it started. Total
+// is the scheduler's exact sum; User and Kernel are the kernel's split of it
+// (utime, stime: exact in sum, sampled by the tick in their ratio).
+type CPUTime struct {
+	At     int64 // when it was read
+	Total  int64
+	User   int64
+	Kernel int64
+}
+
+// Slice is a stretch of the run in one mode. Start and End are stamps of the
+// load generator; requests that live wholly between them belong to it.
+type Slice struct {
+	Index       int
+	Mode        Mode
+	Start, End  int64
+	Intervals   []Interval
+	TargetCPU   [2]CPUTime // at the slice's start and end
+	GeneratorNs int64      // CPU time that the load generator spent in it
+}
+
+// Seconds is the slice's length.
+func (s *Slice) Seconds() float64 { return float64(s.End-s.Start) / 1e9 }
+
+// Counts adds up the slice's intervals.
+func (s *Slice) Counts() Counts {
+	var c Counts
+	for i := range s.Intervals {
+		c.Add(s.Intervals[i].Counts)
+	}
+	return c
+}
