@@ -34,6 +34,18 @@ type Observation struct {
 	Bytes    uint32 // bytes of this event
 	Thread   uint32 // thread id of the caller
 	Kind     ObservationKind
+	Clocks   Clocks
+}
+
+// Clocks are sums that the kernel keeps for each thread of the target, ns since
+// the probes first saw it. The difference of two readings says what the thread
+// did between them; a Taken observation reads them at At, an Answered one at
+// Begin, so the difference of the two splits a service time. Time on a CPU
+// outside system calls is what remains of the whole.
+type Clocks struct {
+	Kernel   int64 // on a CPU inside system calls
+	Blocked  int64 // off the CPU and not runnable
+	RunQueue int64 // off the CPU and runnable
 }
 
 // Joined is one request with both views of it. The five stamps are in the
@@ -88,4 +100,23 @@ type Stack struct {
 	Samples  int64
 	Complete bool // the walk reached the thread's start
 	Own      bool // the leaf is one of our own BPF programs
+}
+
+// Bucket counts durations in [Low, High) ns.
+type Bucket struct {
+	Low, High int64
+	Count     int64
+}
+
+// CallTable is one system call of the target, summed over probed slices, CPUs
+// and threads.
+type CallTable struct {
+	Name     string
+	Calls    int64
+	TotalNs  int64         // from sys_enter to sys_exit, waiting included
+	OffCPUNs int64         // of that, off the CPU
+	Bytes    int64         // sum of positive returns
+	Moves    bool          // the call returns a number of bytes, so Bytes means something
+	Errors   map[int]int64 // by errno
+	Buckets  []Bucket      // durations, at most 1/16 of their lower bound wide
 }

@@ -68,15 +68,15 @@ type Tool struct {
 
 // Run is what was asked for and what was done.
 type Run struct {
-	Name       string         `json:"name"`
-	StartedAt  string         `json:"started_at"` // RFC 3339, UTC
-	DurationNs int64          `json:"duration_ns"`
-	WarmupNs   int64          `json:"warmup_ns"`
-	Slices     []RunSlice     `json:"slices"`
-	Seed       uint64         `json:"seed"`
-	Command    []string       `json:"command"`
-	Partial    bool           `json:"partial,omitempty"` // ended before its time
-	EndedBy    string         `json:"ended_by,omitempty"`
+	Name       string     `json:"name"`
+	StartedAt  string     `json:"started_at"` // RFC 3339, UTC
+	DurationNs int64      `json:"duration_ns"`
+	WarmupNs   int64      `json:"warmup_ns"`
+	Slices     []RunSlice `json:"slices"`
+	Seed       uint64     `json:"seed"`
+	Command    []string   `json:"command"`
+	Partial    bool       `json:"partial,omitempty"` // ended before its time
+	EndedBy    string     `json:"ended_by,omitempty"`
 }
 
 // RunSlice is the short form of a Slice in result.json.

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The few kernel fields that the probes read. Offsets are relocated against the
+ * running kernel's BTF when the object is loaded, so only names and types stand
+ * here. What differs between kernels is decided in this file and nowhere else.
+ */
+#ifndef IPCPROBE_KERNEL_H
+#define IPCPROBE_KERNEL_H
+
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#define AF_UNIX 1
+#define MSG_PEEK 2
+
+/* Kernels before 5.14 call it task_struct.state; 2f064a59a11f renamed it. */
+#define TASK_RUNNING 0
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct cookie64 {
+	__s64 counter;
+};
+
+struct sock_common {
+	unsigned short skc_family;
+	struct cookie64 skc_cookie;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct unix_sock {
+	struct sock sk;
+	struct sock *peer;
+};
+
+struct task_struct {
+	__u32 pid;
+	__u32 tgid;
+	unsigned int __state;
+};
+
+#pragma clang attribute pop
+
+/* Opaque to the probes: never dereferenced. */
+struct pt_regs;
+
+#endif

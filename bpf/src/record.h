@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What leaves the kernel. Nanoseconds of CLOCK_MONOTONIC, bytes, and nothing
+ * that is derived from them.
+ */
+#ifndef IPCPROBE_RECORD_H
+#define IPCPROBE_RECORD_H
+
+#include "kernel.h"
+
+enum record_kind {
+	RECORD_NONE = 0, /* a slot that nobody wrote */
+	RECORD_QUEUED = 1,
+	RECORD_TAKEN = 2,
+	RECORD_ANSWERED = 3,
+	RECORD_DELIVERED = 4,
+};
+
+/*
+ * One event on one connection. The three clocks count what the calling thread
+ * has gone through since the probes first saw it: for a taken record at the
+ * moment at_ns, for an answered record at begin_ns, the two ends of a service
+ * time. They are zero in records of the client.
+ */
+struct record {
+	__u64 begin_ns;	  /* entry of the system call, 0 if it was not seen */
+	__u64 at_ns;	  /* the moment that kind names */
+	__u64 cookie;	  /* of the client's socket */
+	__u64 position;	  /* cursor behind the event's last byte */
+	__u64 kernel_ns;  /* on a CPU inside system calls */
+	__u64 blocked_ns; /* off the CPU, waiting for something */
+	__u64 queued_ns;  /* off the CPU, runnable */
+	__u32 bytes;
+	__u32 thread;
+	__u32 kind;
+	__u32 pad;
+};
+
+#define STACK_DEPTH 127
+
+/* One CPU sample: the stacks as the kernel's own walker gives them. */
+struct sample {
+	__u64 at_ns;
+	__u32 thread;
+	__s32 kernel_bytes; /* length of kernel[], or -errno */
+	__s32 user_bytes;   /* length of user[], or -errno */
+	__u32 pad;
+	__u64 kernel[STACK_DEPTH];
+	__u64 user[STACK_DEPTH];
+};
+
+/*
+ * Durations are counted in buckets that double every BUCKETS_PER_OCTAVE, as in
+ * an HDR histogram: a bucket is at most 1/16 of its lower bound wide. The last
+ * bucket takes everything from 2^36 ns (69 s) up.
+ */
+#define OCTAVE_BITS 4
+#define OCTAVES	    33
+#define BUCKETS	    ((OCTAVES + 1) << OCTAVE_BITS)
+
+/* errno values above the last named one (133) are kernel-internal restarts. */
+#define ERRNOS 135
+
+struct call_table {
+	__u64 calls;
+	__u64 total_ns;
+	__u64 off_cpu_ns;
+	__u64 bytes; /* sum of positive returns: bytes only for calls that move some */
+	__u32 duration[BUCKETS];
+	__u32 errors[ERRNOS];
+	__u32 pad;
+};
+
+#define CALLS 512
+
+/* seen = emitted + filtered + lost, for each program on each CPU. */
+enum program {
+	PROGRAM_SK_DATA_READY,
+	PROGRAM_SOCK_SEND_LENGTH,
+	PROGRAM_SOCK_RECV_LENGTH,
+	PROGRAM_SYS_ENTER,
+	PROGRAM_SYS_EXIT,
+	PROGRAM_SCHED_SWITCH,
+	PROGRAM_SCHED_WAKEUP,
+	PROGRAM_CPU_SAMPLE,
+	PROGRAMS,
+};
+
+struct account {
+	__u64 seen;
+	__u64 emitted;
+	__u64 filtered;
+	__u64 lost;
+};
+
+#endif

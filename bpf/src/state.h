@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the probes remember between two events: of a thread in task storage, of
+ * a socket in socket storage, of a CPU in a per-CPU array. Nothing of a thread
+ * or socket is kept per CPU, because threads move.
+ */
+#ifndef IPCPROBE_STATE_H
+#define IPCPROBE_STATE_H
+
+#include "record.h"
+
+/* Set before the object is loaded. Thread-group ids in the root namespace. */
+const volatile __u32 target_tgid = 0;
+const volatile __u32 client_tgid = 0;
+
+/*
+ * A thread of the target, or one of the client's.
+ * Key: task. Value: this. Written and read by the probes only. Storage dies
+ * with its task, so the map has no size to exhaust; an allocation that fails is
+ * counted as lost by the program that wanted it.
+ */
+struct thread {
+	__u64 number;	   /* of the call in progress */
+	__u64 enter_ns;	   /* entry of the call in progress; 0 outside a call */
+	__u64 ready_ns;	   /* last sk_data_ready raised by the call in progress */
+	__u64 off_ns;	   /* when it left the CPU; 0 while it runs */
+	__u64 runnable_ns; /* when it became runnable while off the CPU; 0 if blocked */
+	__u64 kernel_ns;   /* sum: on a CPU inside finished calls */
+	__u64 blocked_ns;  /* sum: off the CPU, not runnable */
+	__u64 queued_ns;   /* sum: off the CPU, runnable */
+	__u64 blocked_at_enter_ns; /* the two sums when the call was entered */
+	__u64 queued_at_enter_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+/*
+ * An end of a measured connection. A socket without this storage belongs to
+ * somebody else. Key: socket. Written and read by the probes only.
+ */
+struct end {
+	__u64 cookie; /* of the client's end, on both ends */
+	__u64 out;    /* bytes this end has sent since the probes first saw it */
+	__u64 in;     /* bytes this end has read since */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct end);
+} ends SEC(".maps");
+
+/*
+ * The accounts of all programs and the CPU's place on the tape. Key: 0. Written
+ * by the probes of that CPU, read and reset by user space between slices.
+ */
+struct cpu {
+	__u64 tape; /* chunk << 16 | slots used in it */
+	struct account accounts[PROGRAMS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu);
+} cpus SEC(".maps");
+
+static __always_inline struct cpu *this_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+static __always_inline __u32 current_tgid(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline struct thread *thread_of(struct task_struct *task, __u64 flags)
+{
+	return bpf_task_storage_get(&threads, task, 0, flags);
+}
+
+static __always_inline struct thread *this_thread(__u64 flags)
+{
+	return thread_of((struct task_struct *)bpf_get_current_task_btf(), flags);
+}
+
+/* Time off the CPU since the call in progress was entered. */
+static __always_inline __u64 off_in_call(struct thread *thread)
+{
+	return thread->blocked_ns - thread->blocked_at_enter_ns + thread->queued_ns -
+	       thread->queued_at_enter_ns;
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The tape: a flat array of records, mapped into user space, that is written
+ * during a probed slice and read after it. No lock, no wake-up, no copy: a
+ * ring buffer's reservation costs several times as much, and its reader would
+ * compete with the server for the CPU in the middle of the measurement.
+ *
+ * A CPU takes chunks of the tape from a common pool, so the memory does not
+ * grow with the number of CPUs. When the pool is empty records are lost and
+ * counted; user space watches `chunks_taken` and ends the slice before.
+ */
+#ifndef IPCPROBE_TAPE_H
+#define IPCPROBE_TAPE_H
+
+#include "state.h"
+
+#define CHUNK_SHIFT 8
+#define CHUNK	    (1 << CHUNK_SHIFT)
+
+/* Number of chunks; the map's max_entries is this times CHUNK. */
+const volatile __u32 tape_chunks = 0;
+
+/* Chunks handed out in this slice. May pass tape_chunks. Reset by user space. */
+__u64 chunks_taken = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CHUNK); /* set by user space */
+	__type(key, __u32);
+	__type(value, struct record);
+} tape SEC(".maps");
+
+/*
+ * The next free slot, or NULL when the tape is full. Two programs that
+ * interrupt one another on a CPU get different slots: each increment of
+ * cpu->tape is atomic, and of two that find their chunk full the later store
+ * only leaves the other's chunk partly unused.
+ */
+static __always_inline struct record *tape_next(struct cpu *cpu)
+{
+	__u64 place = __sync_fetch_and_add(&cpu->tape, 1);
+	__u64 used = place & 0xffff, chunk = place >> 16;
+	__u32 slot;
+
+	if (used >= CHUNK) {
+		chunk = __sync_fetch_and_add(&chunks_taken, 1);
+		if (chunk >= tape_chunks) {
+			cpu->tape = CHUNK;
+			return NULL;
+		}
+		cpu->tape = chunk << 16 | 1;
+		used = 0;
+	}
+	slot = (chunk << CHUNK_SHIFT) + used;
+	return bpf_map_lookup_elem(&tape, &slot);
+}
+
+#endif
