@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything is built and tested as whoever calls make; only what loads probes
+# runs as root, through sudo where needed (.ci/as-root). `make` alone lists the
+# targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Root's PATH, and sudo's, often leave out the folder that Go installs itself to.
+export PATH := $(PATH)$(addprefix :,$(firstword $(wildcard /usr/local/go/bin /usr/lib/go/bin)))
+GO := go
+
+# The binaries that ship are static; tests run the same code.
+export CGO_ENABLED := 0
+# A folder without .git (a release's archive) builds as "unknown".
+VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),unknown)
+COMMIT := $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
+GO_BUILD = $(GO) build -trimpath -buildvcs=false \
+	-ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+
+BIN := $(CURDIR)/bin
+AS_ROOT := $(CURDIR)/.ci/as-root
+DEPS := $(CURDIR)/.ci/deps
+
+# What `make run` measures with; any flag of `ipcprobe run` may stand here.
+RUN_FLAGS ?= --duration 10s
+# Packages that test, test-pure and bench take, and flags for their go test.
+PKG ?= ./...
+TEST_FLAGS ?=
+KERNEL_FLAGS ?=
+BENCH ?= .
+BENCH_FLAGS ?= -benchmem
+
+C_FILES = $(shell find bpf gateway -name '*.[ch]' | sort)
+GO_FOLDERS := bpf cmd gateway load loader results
+# A package belongs to the kernel tier when its tests import the guard.
+GUARD := github.com/ipcprobe/ipcprobe/loader/kerneltest
+LIST_KERNEL_PACKAGES = $(GO) list $(PKG) | xargs $(GO) list -f '{{$$p := .ImportPath}}\
+	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
+	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' | sort -u
+
+.PHONY: help run build generate test test-pure test-kernel bench lint fmt deps clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## measure the reference gateway under load and print the report
+	@$(AS_ROOT) $(BIN)/ipcprobe run $(RUN_FLAGS)
+
+build: ## build ipcprobe, ipcgateway, the reference gateway and the test peers in bin/
+	@$(DEPS) build
+	@mkdir -p $(BIN)/peer
+	$(GO_BUILD) -o $(BIN)/ipcprobe ./cmd/ipcprobe
+	$(GO_BUILD) -o $(BIN)/ipcgateway ./cmd/ipcgateway
+	@$(MAKE) -C gateway/reference BIN=$(BIN)
+	@$(MAKE) -C gateway/peer BIN=$(BIN)/peer
+
+generate: ## compile the probes again and write their Go bindings (needs clang)
+	@$(DEPS) build generate
+	$(GO) generate ./bpf/...
+
+test: test-pure test-kernel ## every test: the pure ones, then those that need root
+
+test-pure: build ## the tests that need no privilege
+	@IPCPROBE_REQUIRE_KERNEL= IPCPROBE_TIER=pure $(GO) test $(TEST_FLAGS) $(PKG)
+
+# One package at a time: two measurements at once would measure each other.
+test-kernel: build ## the tests that load probes or hold figures against other tools
+	@$(DEPS) test
+	@packages=$$($(LIST_KERNEL_PACKAGES)); \
+		[ -n "$$packages" ] || { echo "no tests of the kernel tier in $(PKG)" >&2; exit 1; }; \
+		$(GO) test -count=1 -p=1 -timeout=20m -exec $(AS_ROOT) $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages
+
+bench: build ## the benchmarks; BENCH=regexp and PKG=./folder narrow it down
+	@$(GO) test -run='^$$' -bench='$(BENCH)' $(BENCH_FLAGS) -p=1 -exec $(AS_ROOT) $(PKG)
+
+lint: ## gofmt, go vet, staticcheck, clang-format and the rules of the house
+	@$(DEPS) build lint
+	@unformatted=$$(gofmt -l $(GO_FOLDERS)); \
+		[ -z "$$unformatted" ] || { echo "gofmt would change (make fmt): $$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./results/... ./gateway/wire/...
+	$(GO) tool staticcheck ./...
+	clang-format --dry-run -Werror $(C_FILES)
+	$(GO) test ./cmd
+
+fmt: ## format the Go and the C
+	@$(DEPS) lint
+	gofmt -w $(GO_FOLDERS)
+	clang-format -i $(C_FILES)
+
+deps: ## install what the targets here need and this machine lacks
+	@$(DEPS) build generate lint test
+
+clean: ## remove what build made; measurements in results/ stay
+	rm -rf bin build
