@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// subjects are those on which the gateway sends its tasks.
+const subjects = "gateway.>"
+
+// payloadMax is the server's limit in bytes: above the largest frame of the
+// gateway's protocol (4 MiB), so that NATS is never what refuses it.
+const payloadMax = 8 << 20
+
+// upstream is what stands behind the gateway: a NATS server and one worker,
+// which gives every task back as it came.
+type upstream struct {
+	server   *server.Server
+	conn     *nats.Conn
+	received atomic.Uint64 // tasks that reached the worker
+	answered atomic.Uint64 // tasks it answered
+}
+
+// openUpstream starts the server on a free loopback port, and the worker.
+func openUpstream() (*upstream, error) {
+	ns, err := server.NewServer(&server.Options{
+		ServerName: "ipcgateway",
+		Host:       "127.0.0.1",
+		Port:       server.RANDOM_PORT,
+		MaxPayload: payloadMax,
+		NoSigs:     true,
+		NoLog:      true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the NATS server: %w", err)
+	}
+	u := &upstream{server: ns}
+	ns.Start()
+	if !ns.ReadyForConnections(10 * time.Second) {
+		u.close()
+		return nil, errors.New("start the NATS server: it did not come up within 10 seconds")
+	}
+	if err := u.work(); err != nil {
+		u.close()
+		return nil, fmt.Errorf("start the NATS worker: %w", err)
+	}
+	return u, nil
+}
+
+// work subscribes the worker, inside this process, without a socket.
+func (u *upstream) work() error {
+	conn, err := nats.Connect("", nats.InProcessServer(u.server), nats.Name("worker"))
+	if err != nil {
+		return err
+	}
+	u.conn = conn
+	_, err = conn.Subscribe(subjects, func(m *nats.Msg) {
+		u.received.Add(1)
+		if m.Respond(m.Data) == nil {
+			u.answered.Add(1)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return conn.Flush() // the subscription stands before the gateway starts
+}
+
+func (u *upstream) url() string { return u.server.ClientURL() }
+
+// close ends the worker, after what it has already received, and the server.
+func (u *upstream) close() {
+	if u.conn != nil {
+		u.conn.Close()
+	}
+	u.server.Shutdown()
+	u.server.WaitForShutdown()
+}
