@@ -10,4 +10,4 @@
 // clone builds without clang.
 package bpf
 
-//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type call_table -type cpu -type program -type account Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type call_table -type cpu -type program -type account Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu

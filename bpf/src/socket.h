@@ -56,12 +56,14 @@ static __always_inline struct end *client_end(struct sock *sk)
 static __always_inline struct end *server_end(struct sock *sk, int *foreign)
 {
 	struct end *end = bpf_sk_storage_get(&ends, sk, 0, 0), *other;
+	struct unix_sock *own;
 	struct sock *peer;
 
 	*foreign = 0;
 	if (end)
 		return end;
-	peer = ((struct unix_sock *)bpf_skc_to_unix_sock(sk))->peer;
+	own = bpf_skc_to_unix_sock(sk);
+	peer = own ? own->peer : NULL;
 	other = peer ? bpf_sk_storage_get(&ends, peer, 0, 0) : NULL;
 	if (!other) {
 		*foreign = 1;

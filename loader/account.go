@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"fmt"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// programNames is in the order of enum program in bpf/src/record.h.
+var programNames = [...]string{
+	bpf.ProbeProgramPROGRAM_SK_DATA_READY:    bpf.ProbeProgSkDataReady,
+	bpf.ProbeProgramPROGRAM_SOCK_SEND_LENGTH: bpf.ProbeProgSockSendLength,
+	bpf.ProbeProgramPROGRAM_SOCK_RECV_LENGTH: bpf.ProbeProgSockRecvLength,
+	bpf.ProbeProgramPROGRAM_SYS_ENTER:        bpf.ProbeProgSysEnter,
+	bpf.ProbeProgramPROGRAM_SYS_EXIT:         bpf.ProbeProgSysExit,
+	bpf.ProbeProgramPROGRAM_SCHED_SWITCH:     bpf.ProbeProgSchedSwitch,
+	bpf.ProbeProgramPROGRAM_SCHED_WAKEUP:     bpf.ProbeProgSchedWakeup,
+	bpf.ProbeProgramPROGRAM_CPU_SAMPLE:       bpf.ProbeProgCpuSample,
+}
+
+// Loss sums the accounts of all programs over all slices so far. Every run of
+// a program counts as seen and as exactly one of emitted, filtered and lost;
+// Reconciled says that the sums agree, program by program.
+func (p *Probes) Loss() (*results.Loss, error) {
+	var cpus []bpf.ProbeCpu
+	if err := p.objects.Cpus.Lookup(uint32(0), &cpus); err != nil {
+		return nil, fmt.Errorf("read the probes' accounts: %w", err)
+	}
+	loss := &results.Loss{Reconciled: true}
+	for i, name := range programNames {
+		row := results.ProgramLoss{Name: name}
+		for _, cpu := range cpus {
+			account := cpu.Accounts[i]
+			row.Seen += account.Seen
+			row.Emitted += account.Emitted
+			row.Filtered += account.Filtered
+			row.Lost += account.Lost
+		}
+		loss.Programs = append(loss.Programs, row)
+		loss.Seen += row.Seen
+		loss.Emitted += row.Emitted
+		loss.Filtered += row.Filtered
+		loss.Lost += row.Lost
+		loss.Reconciled = loss.Reconciled && row.Seen == row.Emitted+row.Filtered+row.Lost
+	}
+	return loss, nil
+}

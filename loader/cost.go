@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"errors"
+	"io"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// CountRuns turns the kernel's statistics of BPF programs on until the closer
+// is closed. They cost each run two clock readings, so they are on in a stretch
+// of their own, which no figure but Costs comes from. Linux 5.8; CAP_SYS_ADMIN.
+func (p *Probes) CountRuns() (io.Closer, error) {
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		return nil, unsupported("turn on the statistics of BPF programs", err)
+	}
+	return stats, nil
+}
+
+// Costs gives, for each program that ran while CountRuns was open, how often
+// it ran and how long its body took; the way into it is not in it.
+func (p *Probes) Costs() ([]results.ProgramCost, error) {
+	o := &p.objects
+	programs := []*ebpf.Program{
+		o.SkDataReady, o.SockSendLength, o.SockRecvLength, o.SysEnter,
+		o.SysExit, o.SchedSwitch, o.SchedWakeup, o.CpuSample,
+	}
+	var costs []results.ProgramCost
+	var errs []error
+	for i, program := range programs {
+		stats, err := program.Stats()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if stats.RunCount == 0 {
+			continue
+		}
+		costs = append(costs, results.ProgramCost{
+			Name:     programNames[i],
+			Runs:     stats.RunCount,
+			NsPerRun: float64(stats.Runtime.Nanoseconds()) / float64(stats.RunCount),
+		})
+	}
+	return costs, errors.Join(errs...)
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// Options say what to watch. Target is required.
+type Options struct {
+	Target    int // process id of the server, in the root PID namespace
+	Client    int // process id of the load generator; 0: there is none
+	TapeBytes int // memory for the records of one slice; default 64 MiB
+	SampleHz  int // CPU samples a second and thread; 0: none
+}
+
+// defaultTape holds the records of half a second at 400,000 requests/s.
+const defaultTape = 64 << 20
+
+// Probes are the loaded programs. One goroutine owns them.
+type Probes struct {
+	options  Options
+	objects  bpf.ProbeObjects
+	tape     *tape
+	links    []link.Link
+	sampler  *sampler
+	attached bool
+}
+
+// Open loads the programs and maps; nothing is attached. It needs a kernel
+// with BTF and the sock tracepoints (6.3), and CAP_BPF with CAP_PERFMON; what
+// is missing comes back as an *Unsupported.
+func Open(options Options) (*Probes, error) {
+	if options.TapeBytes == 0 {
+		options.TapeBytes = defaultTape
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, unsupported("lock memory for BPF maps", err)
+	}
+	spec, err := specFor(options)
+	if err != nil {
+		return nil, err
+	}
+	p := &Probes{options: options}
+	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
+		return nil, unsupported("load the probes", err)
+	}
+	if p.tape, err = openTape(p.objects.Tape, p.objects.ChunksTaken); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	if options.SampleHz > 0 {
+		if p.sampler, err = openSampler(p.objects.CpuSample, p.objects.Samples, options); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	return p, nil
+}
+
+// specFor is the committed object with this run's constants in it.
+func specFor(options Options) (*ebpf.CollectionSpec, error) {
+	spec, err := bpf.LoadProbe()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded probes: %w", err)
+	}
+	chunks := chunksIn(options.TapeBytes)
+	spec.Maps[bpf.ProbeMapTape].MaxEntries = chunks * chunkRecords
+	for name, value := range map[string]uint32{
+		"target_tgid": uint32(options.Target),
+		"client_tgid": uint32(options.Client),
+		"tape_chunks": chunks,
+	} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return nil, fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return spec, nil
+}
+
+// Attach puts all probes on. On an error none stays.
+func (p *Probes) Attach() error {
+	if p.attached {
+		return errors.New("attach the probes: already attached")
+	}
+	p.attached = true
+	if err := p.tape.reset(p.objects.Cpus); err != nil {
+		return errors.Join(err, p.Detach())
+	}
+	for _, program := range p.tracepoints() {
+		l, err := link.AttachTracing(link.TracingOptions{Program: program})
+		if err != nil {
+			return errors.Join(unsupported("attach "+program.String(), err), p.Detach())
+		}
+		p.links = append(p.links, l)
+	}
+	if p.sampler == nil {
+		return nil
+	}
+	if err := p.sampler.attach(); err != nil {
+		return errors.Join(err, p.Detach())
+	}
+	return nil
+}
+
+// tracepoints lists the programs in the order in which they attach: what makes
+// state before what needs it.
+func (p *Probes) tracepoints() []*ebpf.Program {
+	o := &p.objects
+	return []*ebpf.Program{
+		o.SysEnter, o.SysExit, o.SchedSwitch, o.SchedWakeup,
+		o.SkDataReady, o.SockRecvLength, o.SockSendLength,
+	}
+}
+
+// Detach takes all probes off; it is idempotent. Afterwards no program of ours
+// runs: closing a link takes it off its tracepoint, and the pause outlasts a
+// program that was already running on another CPU.
+func (p *Probes) Detach() error {
+	var errs []error
+	if p.sampler != nil {
+		errs = append(errs, p.sampler.detach())
+	}
+	for _, l := range p.links {
+		errs = append(errs, l.Close())
+	}
+	p.links = p.links[:0]
+	if p.attached {
+		time.Sleep(time.Millisecond)
+	}
+	p.attached = false
+	return errors.Join(errs...)
+}
+
+// TapeUsedPct is how much of the memory for records this slice has used. Cheap:
+// it reads one word of shared memory. A slice should end before it is full.
+func (p *Probes) TapeUsedPct() float64 { return p.tape.usedPct() }
+
+// Collect appends the slice's observations to dst. Call it after Detach.
+func (p *Probes) Collect(dst []results.Observation) ([]results.Observation, error) {
+	if p.attached {
+		return dst, errors.New("collect the records: the probes are still attached")
+	}
+	if p.sampler != nil {
+		if err := p.sampler.drain(); err != nil {
+			return dst, err
+		}
+	}
+	return p.tape.decode(dst), nil
+}
+
+// Close detaches and frees everything; it is idempotent.
+func (p *Probes) Close() error {
+	errs := []error{p.Detach()}
+	if p.sampler != nil {
+		errs = append(errs, p.sampler.close())
+		p.sampler = nil
+	}
+	return errors.Join(append(errs, p.objects.Close())...)
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/loader/kerneltest"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+const (
+	requestBytes = 100
+	answerBytes  = 50
+)
+
+// TestMain runs the test binary as the server under test when asked to.
+func TestMain(m *testing.M) {
+	if path := os.Getenv("IPCPROBE_TEST_SERVE"); path != "" {
+		serve(path)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// serve answers requests of fixed size with raw system calls: one recvfrom and
+// one sendto a request, so that a test can count them.
+func serve(path string) {
+	listener, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	must(err)
+	must(unix.Bind(listener, &unix.SockaddrUnix{Name: path}))
+	must(unix.Listen(listener, 8))
+	fmt.Println("listening")
+	conn, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
+	must(err)
+	request, answer := make([]byte, requestBytes), make([]byte, answerBytes)
+	for {
+		n, _, err := unix.Recvfrom(conn, request, unix.MSG_WAITALL)
+		must(err)
+		if n == 0 {
+			return
+		}
+		must(unix.Sendto(conn, answer, 0, nil))
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// startServer runs serve in a process of its own and connects to it.
+func startServer(t *testing.T) (pid int, conn *net.UnixConn) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), "IPCPROBE_TEST_SERVE="+path)
+	command.Stderr = os.Stderr
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	conn, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(); command.Wait() })
+	return command.Process.Pid, conn
+}
+
+func exchange(t *testing.T, conn *net.UnixConn, n int) {
+	t.Helper()
+	request, answer := make([]byte, requestBytes), make([]byte, answerBytes)
+	for range n {
+		if _, err := conn.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func open(t *testing.T, options Options) *Probes {
+	t.Helper()
+	kerneltest.Privileged(t)
+	probes, err := Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := probes.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return probes
+}
+
+func TestEveryRequestOfASliceIsSeenOnce(t *testing.T) {
+	pid, conn := startServer(t)
+	probes := open(t, Options{Target: pid, Client: os.Getpid()})
+	const n = 1000
+	for slice := range 3 {
+		exchange(t, conn, 7) // bare: must leave no trace
+		if err := probes.Attach(); err != nil {
+			t.Fatal(err)
+		}
+		exchange(t, conn, n)
+		if err := probes.Detach(); err != nil {
+			t.Fatal(err)
+		}
+		seen, err := probes.Collect(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, bytes := range map[results.ObservationKind]int{
+			results.Queued: requestBytes, results.Taken: requestBytes, results.Answered: answerBytes,
+		} {
+			checkSeries(t, slice, only(seen, kind), n, bytes)
+		}
+	}
+	loss, err := probes.Loss()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !loss.Reconciled || loss.Lost != 0 || loss.Seen == 0 {
+		t.Errorf("accounts: %+v", *loss)
+	}
+	checkCalls(t, probes, map[string]int64{"recvfrom": 3 * n, "sendto": 3 * n})
+}
+
+func only(all []results.Observation, kind results.ObservationKind) []results.Observation {
+	var some []results.Observation
+	for _, o := range all {
+		if o.Kind == kind {
+			some = append(some, o)
+		}
+	}
+	// A thread that moves between CPUs leaves its records in several chunks.
+	slices.SortFunc(some, func(a, b results.Observation) int { return cmp.Compare(a.Position, b.Position) })
+	return some
+}
+
+// checkSeries holds that n events of equal size follow one another.
+func checkSeries(t *testing.T, slice int, series []results.Observation, n, bytes int) {
+	t.Helper()
+	if len(series) != n {
+		t.Errorf("slice %d: %d events, want %d", slice, len(series), n)
+		return
+	}
+	for i := 1; i < n; i++ {
+		before, o := series[i-1], series[i]
+		if o.Position-before.Position != uint64(bytes) || int(o.Bytes) != bytes || o.At < before.At || o.Cookie != before.Cookie {
+			t.Fatalf("slice %d, event %d: %+v follows %+v", slice, i, o, before)
+		}
+	}
+}
+
+func checkCalls(t *testing.T, probes *Probes, want map[string]int64) {
+	t.Helper()
+	tables, err := probes.Calls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		var inBuckets int64
+		for _, bucket := range table.Buckets {
+			inBuckets += bucket.Count
+		}
+		if inBuckets != table.Calls {
+			t.Errorf("%s: %d calls, but %d durations", table.Name, table.Calls, inBuckets)
+		}
+		if n, asked := want[table.Name]; asked {
+			// A recv is under way when the probes attach and detach.
+			if table.Calls < n-3 || table.Calls > n {
+				t.Errorf("%s: %d calls, want %d", table.Name, table.Calls, n)
+			}
+			delete(want, table.Name)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("calls not seen: %v", want)
+	}
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+)
+
+// sampler takes CPU samples of the target's threads on a software clock that
+// runs only while the thread does (perf cpu-clock, one event a thread).
+type sampler struct {
+	program *ebpf.Program
+	reader  *ringbuf.Reader
+	target  int
+	period  time.Duration
+	events  []int // perf event descriptors of the slice
+	stacks  *stacks
+	record  ringbuf.Record
+}
+
+func openSampler(program *ebpf.Program, samples *ebpf.Map, o Options) (*sampler, error) {
+	reader, err := ringbuf.NewReader(samples)
+	if err != nil {
+		return nil, unsupported("map the samples' ring", err)
+	}
+	return &sampler{
+		program: program,
+		reader:  reader,
+		target:  o.Target,
+		period:  time.Second / time.Duration(o.SampleHz),
+		stacks:  newStacks(),
+	}, nil
+}
+
+// attach opens an event for each thread that the target has now.
+func (s *sampler) attach() error {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", s.target))
+	if err != nil {
+		return fmt.Errorf("list the target's threads: %w", err)
+	}
+	for _, task := range tasks {
+		thread, err := strconv.Atoi(task.Name())
+		if err != nil {
+			continue
+		}
+		event, err := s.open(thread)
+		if errors.Is(err, unix.ESRCH) {
+			continue // ended since it was listed
+		}
+		if err != nil {
+			return unsupported("sample the target's CPU time", err)
+		}
+		s.events = append(s.events, event)
+	}
+	return nil
+}
+
+// open starts the clock of one thread. The program is set by ioctl: perf event
+// links came with 5.15, the ioctl works everywhere.
+func (s *sampler) open(thread int) (int, error) {
+	attr := unix.PerfEventAttr{
+		Type:   unix.PERF_TYPE_SOFTWARE,
+		Size:   uint32(unsafe.Sizeof(unix.PerfEventAttr{})),
+		Config: unix.PERF_COUNT_SW_CPU_CLOCK,
+		Sample: uint64(s.period),
+		Bits:   unix.PerfBitDisabled,
+	}
+	event, err := unix.PerfEventOpen(&attr, thread, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_SET_BPF, s.program.FD())
+	if err == nil {
+		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_ENABLE, 0)
+	}
+	if err != nil {
+		unix.Close(event)
+		return -1, err
+	}
+	return event, nil
+}
+
+func (s *sampler) detach() error {
+	var errs []error
+	for _, event := range s.events {
+		errs = append(errs, unix.Close(event))
+	}
+	s.events = s.events[:0]
+	return errors.Join(errs...)
+}
+
+// drain reads what is in the ring and returns; it never waits.
+func (s *sampler) drain() error {
+	s.reader.SetDeadline(time.Unix(1, 0))
+	for {
+		err := s.reader.ReadInto(&s.record)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the samples' ring: %w", err)
+		}
+		if len(s.record.RawSample) < int(unsafe.Sizeof(bpf.ProbeSample{})) {
+			return fmt.Errorf("read the samples' ring: a sample of %d bytes", len(s.record.RawSample))
+		}
+		s.stacks.add((*bpf.ProbeSample)(unsafe.Pointer(&s.record.RawSample[0])))
+	}
+}
+
+func (s *sampler) close() error {
+	return errors.Join(s.detach(), s.reader.Close())
+}

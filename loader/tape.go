@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// chunkRecords is CHUNK of bpf/src/tape.h: the records a CPU takes at once.
+const chunkRecords = 256
+
+const recordBytes = int(unsafe.Sizeof(bpf.ProbeRecord{}))
+
+func chunksIn(bytes int) uint32 {
+	return uint32(max(1, bytes/(recordBytes*chunkRecords)))
+}
+
+// tape is the reader's side of the flat record array that the probes write.
+type tape struct {
+	memory  []byte            // the map, shared with the kernel
+	records []bpf.ProbeRecord // the same
+	taken   *ebpf.Variable    // chunks handed out; may pass the number there are
+}
+
+func openTape(m *ebpf.Map, taken *ebpf.Variable) (*tape, error) {
+	entries := int(m.MaxEntries())
+	page := unix.Getpagesize()
+	size := (entries*recordBytes + page - 1) / page * page
+	memory, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, unsupported("map the records' memory", err)
+	}
+	return &tape{
+		memory:  memory,
+		records: unsafe.Slice((*bpf.ProbeRecord)(unsafe.Pointer(&memory[0])), entries),
+		taken:   taken,
+	}, nil
+}
+
+// chunksTaken is how many chunks hold records.
+func (t *tape) chunksTaken() int {
+	var taken uint64
+	if err := t.taken.Get(&taken); err != nil {
+		return 0
+	}
+	return int(min(taken, uint64(len(t.records)/chunkRecords)))
+}
+
+func (t *tape) usedPct() float64 {
+	return 100 * float64(t.chunksTaken()*chunkRecords) / float64(len(t.records))
+}
+
+// reset makes the tape empty. Only while the probes are detached.
+func (t *tape) reset(cpus *ebpf.Map) error {
+	if err := t.taken.Set(uint64(0)); err != nil {
+		return fmt.Errorf("rewind the records' memory: %w", err)
+	}
+	var states []bpf.ProbeCpu
+	if err := cpus.Lookup(uint32(0), &states); err != nil {
+		return fmt.Errorf("read the probes' accounts: %w", err)
+	}
+	for i := range states {
+		// A full chunk: the CPU's first record takes a new one.
+		states[i].Tape = chunkRecords
+	}
+	if err := cpus.Put(uint32(0), states); err != nil {
+		return fmt.Errorf("rewind the records' memory: %w", err)
+	}
+	return nil
+}
+
+// decode appends the records to dst and empties their slots. Records of one
+// CPU are in order of time within a chunk; across chunks they are not sorted.
+func (t *tape) decode(dst []results.Observation) []results.Observation {
+	used := t.records[:t.chunksTaken()*chunkRecords]
+	for i := range used {
+		r := &used[i]
+		if r.Kind == 0 {
+			continue
+		}
+		dst = append(dst, results.Observation{
+			Begin:    int64(r.BeginNs),
+			At:       int64(r.AtNs),
+			Cookie:   r.Cookie,
+			Position: r.Position,
+			Bytes:    r.Bytes,
+			Thread:   r.Thread,
+			Kind:     results.ObservationKind(r.Kind),
+			Clocks: results.Clocks{
+				Kernel:   int64(r.KernelNs),
+				Blocked:  int64(r.BlockedNs),
+				RunQueue: int64(r.QueuedNs),
+			},
+		})
+		r.Kind = 0
+	}
+	return dst
+}
+
+func (t *tape) close() error {
+	if t.memory == nil {
+		return nil
+	}
+	err := unix.Munmap(t.memory)
+	t.memory, t.records = nil, nil
+	return err
+}
