@@ -97,6 +97,8 @@ type ProbeThread struct {
 	QueuedNs         uint64
 	BlockedAtEnterNs uint64
 	QueuedAtEnterNs  uint64
+	Slice            uint32
+	Pad              uint32
 }
 
 // Names of all BPF objects in the ELF.
@@ -119,6 +121,7 @@ const (
 	ProbeProgSysExit        = "sys_exit"
 	ProbeVarChunksTaken     = "chunks_taken"
 	ProbeVarClientTgid      = "client_tgid"
+	ProbeVarSlice           = "slice"
 	ProbeVarTapeChunks      = "tape_chunks"
 	ProbeVarTargetTgid      = "target_tgid"
 	ProbeVarUnusedAccount   = "unused_account"
@@ -198,6 +201,7 @@ type ProbeMapSpecs struct {
 type ProbeVariableSpecs struct {
 	ChunksTaken     *ebpf.VariableSpec `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Slice           *ebpf.VariableSpec `ebpf:"slice"`
 	TapeChunks      *ebpf.VariableSpec `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
 	UnusedAccount   *ebpf.VariableSpec `ebpf:"unused_account"`
@@ -252,6 +256,7 @@ func (m *ProbeMaps) Close() error {
 type ProbeVariables struct {
 	ChunksTaken     *ebpf.Variable `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.Variable `ebpf:"client_tgid"`
+	Slice           *ebpf.Variable `ebpf:"slice"`
 	TapeChunks      *ebpf.Variable `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`
 	UnusedAccount   *ebpf.Variable `ebpf:"unused_account"`

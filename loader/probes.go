@@ -34,6 +34,7 @@ type Probes struct {
 	links    []link.Link
 	sampler  *sampler
 	attached bool
+	slice    uint32 // counts Attach
 }
 
 // Open loads the programs and maps; nothing is attached. It needs a kernel
@@ -93,6 +94,10 @@ func (p *Probes) Attach() error {
 	p.attached = true
 	if err := p.tape.reset(p.objects.Cpus); err != nil {
 		return errors.Join(err, p.Detach())
+	}
+	p.slice++
+	if err := p.objects.Slice.Set(p.slice); err != nil {
+		return errors.Join(fmt.Errorf("number the slice: %w", err), p.Detach())
 	}
 	for _, program := range p.tracepoints() {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})

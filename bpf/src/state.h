@@ -14,6 +14,12 @@ const volatile __u32 target_tgid = 0;
 const volatile __u32 client_tgid = 0;
 
 /*
+ * Number of the probed slice. Set by user space before the probes attach. What
+ * a thread was doing when they last came off says nothing about now.
+ */
+__u32 slice = 0;
+
+/*
  * A thread of the target, or one of the client's.
  * Key: task. Value: this. Written and read by the probes only. Storage dies
  * with its task, so the map has no size to exhaust; an allocation that fails is
@@ -30,6 +36,8 @@ struct thread {
 	__u64 queued_ns;   /* sum: off the CPU, runnable */
 	__u64 blocked_at_enter_ns; /* the two sums when the call was entered */
 	__u64 queued_at_enter_ns;
+	__u32 slice; /* in which enter_ns, ready_ns and off_ns were taken */
+	__u32 pad;
 };
 
 struct {
@@ -86,7 +94,15 @@ static __always_inline __u32 current_tgid(void)
 
 static __always_inline struct thread *thread_of(struct task_struct *task, __u64 flags)
 {
-	return bpf_task_storage_get(&threads, task, 0, flags);
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, flags);
+
+	if (thread && thread->slice != slice) {
+		thread->slice = slice;
+		thread->enter_ns = 0;
+		thread->off_ns = 0;
+		thread->ready_ns = 0;
+	}
+	return thread;
 }
 
 static __always_inline struct thread *this_thread(__u64 flags)
