@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// intervalNs is the longest stretch that one interval covers.
+const intervalNs = 100_000_000
+
+// interval is what one worker saw between two stamps of one slice.
+type interval struct {
+	slice      int
+	number     int // counts the slice's intervals from 0
+	start, end int64
+	counts     results.Counts
+	bytesOut   int64
+	bytesIn    int64
+	response   tally
+	trip       tally
+	lag        tally
+}
+
+// reset empties v for the next use.
+func (v *interval) reset() { *v = interval{} }
+
+// intervalHead is the size of what stands before an interval's tallies.
+const intervalHead = 12 * 8
+
+// appendInterval appends v, which readInterval reads.
+func appendInterval(dst []byte, v *interval) []byte {
+	c := &v.counts
+	for _, n := range [...]int64{int64(v.slice), int64(v.number), v.start, v.end,
+		c.Sent, c.OK, c.Error, c.Timeout, c.Broken, c.Censored, v.bytesOut, v.bytesIn} {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
+	}
+	dst = appendTally(dst, &v.response)
+	dst = appendTally(dst, &v.trip)
+	return appendTally(dst, &v.lag)
+}
+
+// readIntervalHead reads all of an interval but its histograms, and its number
+// within the slice.
+func readIntervalHead(src []byte) (v results.Interval, number int, rest []byte, err error) {
+	if len(src) < intervalHead {
+		return v, 0, nil, fmt.Errorf("read interval: %d bytes are too few", len(src))
+	}
+	var n [intervalHead / 8]int64
+	for i := range n {
+		n[i] = int64(binary.LittleEndian.Uint64(src[8*i:]))
+	}
+	v = results.Interval{
+		Slice: int(n[0]), Start: n[2], End: n[3],
+		Counts: results.Counts{Sent: n[4], OK: n[5], Error: n[6],
+			Timeout: n[7], Broken: n[8], Censored: n[9]},
+		BytesOut: n[10], BytesIn: n[11],
+	}
+	return v, int(n[1]), src[intervalHead:], nil
+}
+
+// readInterval reads what appendInterval wrote. scratch holds tallyLen counts.
+func readInterval(src []byte, scratch []int64) (results.Interval, int, error) {
+	v, number, src, err := readIntervalHead(src)
+	if err != nil {
+		return v, 0, err
+	}
+	for _, h := range []**histogram{&v.ResponseTime, &v.RoundTrip, &v.SendLag} {
+		if *h, src, err = readHistogram(src, scratch); err != nil {
+			return v, 0, err
+		}
+	}
+	if len(src) != 0 {
+		return v, 0, fmt.Errorf("read interval: %d bytes too many", len(src))
+	}
+	return v, number, nil
+}
+
+// mergeInterval adds what another worker saw in the same interval.
+func mergeInterval(v *results.Interval, other results.Interval) {
+	v.Start, v.End = max(v.Start, other.Start), max(v.End, other.End)
+	v.Counts.Add(other.Counts)
+	v.BytesOut += other.BytesOut
+	v.BytesIn += other.BytesIn
+	v.ResponseTime.Merge(other.ResponseTime)
+	v.RoundTrip.Merge(other.RoundTrip)
+	v.SendLag.Merge(other.SendLag)
+}
