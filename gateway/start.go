@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// DefaultReady is how long Start waits for the target to listen.
+const DefaultReady = 10 * time.Second
+
+// lookPace is how often Start looks whether the target listens.
+const lookPace = 10 * time.Millisecond
+
+// StartOptions say what to start and how.
+type StartOptions struct {
+	Command []string      // program and arguments; the program is looked for in PATH
+	Env     []string      // its environment; nil: ours
+	Dir     string        // its working folder; empty: ours
+	User    *User         // under whom it runs; nil: as we do
+	Stdout  io.Writer     // where its output goes; nil: nowhere, straight from the kernel
+	Stderr  io.Writer     // also kept, its end, for messages; nil: kept only
+	Socket  string        // the socket to wait for; empty: the one that it opens
+	Ready   time.Duration // how long it may take to listen; 0: DefaultReady
+}
+
+// Start starts a target and waits until it, or a process that it started,
+// listens on a Unix stream socket. On an error nothing of it is left running.
+// Errors are *Error: NotFound (no such program), Forbidden, Ended (it exited
+// first; the message has its status and last words), TimedOut, Ambiguous (it
+// listens on several), or ctx's own. The caller calls Stop.
+//
+// Should ipcprobe be killed, the kernel sends the target SIGTERM
+// (PR_SET_PDEATHSIG); what the target itself started is up to the target.
+func Start(ctx context.Context, o StartOptions) (*Process, error) {
+	tried := "start " + commandText(o.Command)
+	if len(o.Command) == 0 || o.Command[0] == "" {
+		return nil, &Error{Reason: Invalid, Tried: "start the target", Said: "no command was given",
+			Next: "give one after --, as in: ipcprobe run -- ./server --socket PATH"}
+	}
+	if o.Ready == 0 {
+		o.Ready = DefaultReady
+	}
+	p, err := launch(o)
+	if err != nil {
+		return nil, launchError(tried, o, err)
+	}
+	if err := p.awaitListening(ctx, tried, o); err != nil {
+		_ = p.Stop(time.Second) // the first error is the one to tell
+		return nil, err
+	}
+	return p, nil
+}
+
+// launchError words why a program could not be started.
+func launchError(tried string, o StartOptions, err error) error {
+	if o.Dir != "" {
+		if info, dirErr := os.Stat(o.Dir); dirErr != nil || !info.IsDir() {
+			return &Error{Reason: NotFound, Tried: tried, Err: err,
+				Said: "its working folder " + Printable(o.Dir) + " is not there", Next: "check the folder"}
+		}
+	}
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return &Error{Reason: NotFound, Tried: tried, Err: err, Said: "no such program in PATH",
+			Next: "check its name, or give its path, as in ./server"}
+	case errors.Is(err, fs.ErrNotExist):
+		return &Error{Reason: NotFound, Tried: tried, Err: err, Said: "no such program, or its interpreter is missing",
+			Next: "check its path"}
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{Reason: Forbidden, Tried: tried, Err: err, Said: systemSaid(err),
+			Next: "check that the file is a program and may be executed: ls -l, chmod +x"}
+	}
+	return &Error{Reason: Unreadable, Tried: tried, Err: err, Said: systemSaid(err), Next: "check that it runs by itself"}
+}
+
+// awaitListening waits for the socket and fills in Target and Socket.
+func (p *Process) awaitListening(ctx context.Context, tried string, o StartOptions) error {
+	deadline := time.NewTimer(o.Ready)
+	defer deadline.Stop()
+	pace := time.NewTicker(lookPace)
+	defer pace.Stop()
+	seen := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", tried, ctx.Err())
+		case <-p.Exited():
+			return p.exitedEarly(tried)
+		case <-deadline.C:
+			return p.tooLate(tried, o)
+		case <-pace.C:
+		}
+		t, sockets := p.listener(ctx, o.Socket)
+		if t == nil {
+			continue
+		}
+		// A server opens its sockets one after the other: look until a second
+		// look finds as many.
+		if len(sockets) != seen {
+			seen = len(sockets)
+			pace.Reset(5 * lookPace)
+			continue
+		}
+		s, err := Choose(sockets, o.Socket, t)
+		if err != nil {
+			return err
+		}
+		s.Holders(ctx)
+		p.Target, p.Socket = t, s
+		return nil
+	}
+}
+
+// exitedEarly tells how a target ended that never listened.
+func (p *Process) exitedEarly(tried string) error {
+	how := p.Ending()
+	next := "run the command by itself and see why it ends"
+	if how.Known && how.Signal == 0 && how.Status == 0 {
+		next = "if it goes to the background, start it in the foreground, or start it yourself and use --pid"
+	}
+	return &Error{Reason: Ended, Tried: tried, Said: "it " + how.String() + " before it listened on a Unix socket" + p.lastWords(), Next: next}
+}
+
+func (p *Process) tooLate(tried string, o StartOptions) error {
+	what := "a Unix stream socket"
+	if o.Socket != "" {
+		what = Printable(o.Socket)
+	}
+	return &Error{Reason: TimedOut, Tried: tried,
+		Said: fmt.Sprintf("it did not listen on %s within %v%s", what, o.Ready, p.lastWords()),
+		Next: "check that the command is a server and that it is told to listen on a Unix socket"}
+}
+
+// lastWords quotes the end of what the target wrote to its standard error.
+func (p *Process) lastWords() string {
+	lines := p.tail.lines()
+	if len(lines) == 0 {
+		return ""
+	}
+	return "; its last words were:\n    " + strings.Join(lines, "\n    ") + "\n"
+}
+
+// commandText shows a command in a message.
+func commandText(command []string) string {
+	var words []string
+	for _, w := range command {
+		words = append(words, Printable(w))
+	}
+	return strings.Join(words, " ")
+}
