@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+// stampserver: a server of the ipc protocol that knows its own times. One thread polls;
+// for each request it keeps CLOCK_MONOTONIC at the return of the recv that took the
+// request's last byte, and right before the send that carries the answer's last byte. On
+// SIGTERM or SIGINT it writes them to --log FILE (stamps.h has the layout) and ends.
+//
+// Nothing is written or allocated between the two stamps but what the request asks for:
+// --busy-us burns CPU in each request, --pause-us sleeps in --pause-pct of them (evenly
+// spread by sequence number), --stall-ms sleeps once, in request number --stall-at.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "stamps.h"
+#include "wire.h"
+
+enum { MAX_CONNECTIONS = 20000, IN_MIN = 64 << 10, STREAM_FRAMES = 3 };
+
+// Room for the records: memory is taken as it is used.
+static const size_t max_records = (2ull << 30) / sizeof(struct stamp);
+
+struct connection {
+	unsigned char *in;
+	size_t in_len, in_cap;
+	uint64_t cookie, in_end, out_end;
+	uint32_t number;
+};
+
+struct server {
+	struct pollfd polled[MAX_CONNECTIONS + 1]; // [0] is the listener
+	struct connection conn[MAX_CONNECTIONS + 1];
+	nfds_t used;
+	uint32_t accepted;
+	uint64_t seq, lost;
+	struct stamp *records;
+	uint64_t busy_ns, pause_ns, stall_ns, stall_at;
+	double pause_share;
+	long respond; // bytes of an answer's payload; -1: as many as the request's
+	unsigned char answer[MAX_FRAME];
+};
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int number)
+{
+	(void)number;
+	ended = 1;
+}
+
+static void sleep_ns(uint64_t ns)
+{
+	struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+
+	while (nanosleep(&t, &t) < 0 && errno == EINTR && !ended)
+		;
+}
+
+// hold spends the time that request number seq was told to take; it returns flags.
+static uint32_t hold(const struct server *s, uint64_t seq, uint64_t since)
+{
+	uint32_t flags = 0;
+
+	if ((uint64_t)((double)(seq + 1) * s->pause_share) >
+	    (uint64_t)((double)seq * s->pause_share)) {
+		sleep_ns(s->pause_ns);
+		flags |= STAMP_PAUSED;
+	}
+	if (s->stall_ns && seq == s->stall_at) {
+		sleep_ns(s->stall_ns);
+		flags |= STAMP_STALLED;
+	}
+	if (s->busy_ns) {
+		uint64_t from = flags ? now_ns() : since;
+
+		while (now_ns() - from < s->busy_ns)
+			;
+	}
+	return flags;
+}
+
+static int send_all(int fd, const unsigned char *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+// answer_of writes the header of the last frame of the answer and returns its length.
+static size_t answer_of(struct server *s, unsigned char type, uint32_t request)
+{
+	size_t payload = s->respond < 0 ? request - HEADER : (size_t)s->respond;
+	unsigned char kind = OK;
+
+	if (type == PING)
+		kind = PONG;
+	else if (type == CAPS)
+		kind = CAPS;
+	else if (type == SUBSCRIBE)
+		kind = COMPLETE;
+	frame_header(s->answer, (uint32_t)(HEADER + payload), kind);
+	return HEADER + payload;
+}
+
+static int answer(struct server *s, struct connection *c, int fd, uint32_t size,
+		  uint64_t received)
+{
+	unsigned char type = c->in[5];
+	uint64_t seq = s->seq++;
+	uint32_t flags = hold(s, seq, received);
+	uint64_t sending;
+	size_t len;
+
+	if (type == SUBSCRIBE) {
+		unsigned char data[HEADER];
+
+		frame_header(data, HEADER, DATA);
+		for (int i = 0; i < STREAM_FRAMES; i++)
+			if (send_all(fd, data, HEADER) < 0)
+				return -1;
+		c->out_end += STREAM_FRAMES * HEADER;
+	}
+	len = answer_of(s, type, size);
+	sending = now_ns();
+	if (send_all(fd, s->answer, len) < 0)
+		return -1;
+	c->in_end += size;
+	c->out_end += len;
+	if (seq < max_records)
+		s->records[seq] = (struct stamp){
+		    .received_ns = received,
+		    .sending_ns = sending,
+		    .in_end = c->in_end,
+		    .out_end = c->out_end,
+		    .cookie = c->cookie,
+		    .connection = c->number,
+		    .flags = flags,
+		};
+	else
+		s->lost++;
+	return 0;
+}
+
+static int reserve(struct connection *c, size_t need)
+{
+	size_t cap = c->in_cap ? c->in_cap : IN_MIN;
+	unsigned char *grown;
+
+	while (cap < need)
+		cap *= 2;
+	if (cap == c->in_cap)
+		return 0;
+	grown = realloc(c->in, cap);
+	if (!grown)
+		return -1;
+	c->in = grown;
+	c->in_cap = cap;
+	return 0;
+}
+
+// serve does one recv and answers the whole frames it brought; -1: the connection is
+// over.
+static int serve(struct server *s, struct connection *c, int fd)
+{
+	uint64_t received;
+	ssize_t n;
+
+	if (reserve(c, c->in_len + 1) < 0)
+		return -1;
+	n = recv(fd, c->in + c->in_len, c->in_cap - c->in_len, MSG_DONTWAIT);
+	received = now_ns();
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+	c->in_len += (size_t)n;
+	while (c->in_len >= HEADER) {
+		uint32_t size = frame_size(c->in);
+
+		if (size < HEADER || size > MAX_FRAME || c->in[4] != VERSION)
+			return -1;
+		if (c->in_len < size)
+			return reserve(c, size);
+		if (answer(s, c, fd, size, received) < 0)
+			return -1;
+		c->in_len -= size;
+		memmove(c->in, c->in + size, c->in_len);
+	}
+	return 0;
+}
+
+static void admit(struct server *s)
+{
+	struct connection *c = &s->conn[s->used];
+	socklen_t len = sizeof(c->cookie);
+	int fd = accept4(s->polled[0].fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (s->used > MAX_CONNECTIONS) {
+		close(fd);
+		return;
+	}
+	memset(c, 0, sizeof(*c));
+	c->number = s->accepted++;
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &c->cookie, &len);
+	s->polled[s->used++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+static void drop(struct server *s, nfds_t i)
+{
+	close(s->polled[i].fd);
+	free(s->conn[i].in);
+	s->used--;
+	s->polled[i] = s->polled[s->used];
+	s->conn[i] = s->conn[s->used];
+}
+
+static void run(struct server *s)
+{
+	while (!ended) {
+		if (poll(s->polled, s->used, -1) < 0 && errno != EINTR)
+			die("poll");
+		if (ended)
+			return;
+		for (nfds_t i = s->used - 1; i > 0; i--)
+			if (s->polled[i].revents &&
+			    serve(s, &s->conn[i], s->polled[i].fd) < 0)
+				drop(s, i);
+		if (s->polled[0].revents)
+			admit(s);
+	}
+}
+
+static void write_log(const struct server *s, const char *path)
+{
+	uint64_t count = s->seq - s->lost;
+	struct stamp_file head = {STAMP_MAGIC, STAMP_VERSION, sizeof(struct stamp), count,
+				  s->lost};
+	FILE *f = fopen(path, "wb");
+
+	if (!f || fwrite(&head, sizeof(head), 1, f) != 1 ||
+	    fwrite(s->records, sizeof(struct stamp), count, f) != count || fclose(f) != 0)
+		die(path);
+}
+
+static uint64_t number(const char *name, const char *text, uint64_t high)
+{
+	char *end;
+	unsigned long long v = strtoull(text, &end, 10);
+
+	if (*end || end == text || text[0] == '-' || v > high) {
+		fprintf(stderr, "stampserver: --%s takes 0 to %lu\n", name, high);
+		exit(2);
+	}
+	return v;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option names[] = {
+	    {"socket", 1, NULL, 's'},	 {"log", 1, NULL, 'l'},
+	    {"busy-us", 1, NULL, 'b'},	 {"pause-us", 1, NULL, 'p'},
+	    {"pause-pct", 1, NULL, 'c'}, {"stall-ms", 1, NULL, 'S'},
+	    {"stall-at", 1, NULL, 'a'},	 {"respond-bytes", 1, NULL, 'r'},
+	    {NULL, 0, NULL, 0},
+	};
+	static struct server s;
+	struct sigaction stop = {.sa_handler = on_signal};
+	struct rlimit files;
+	const char *path = NULL, *log = NULL;
+	double pause_pct = 0;
+	int c, i;
+
+	s.respond = -1;
+	while ((c = getopt_long(argc, argv, "", names, &i)) != -1) {
+		switch (c) {
+		case 's':
+			path = optarg;
+			break;
+		case 'l':
+			log = optarg;
+			break;
+		case 'b':
+			s.busy_ns = number(names[i].name, optarg, 10000000) * 1000;
+			break;
+		case 'p':
+			s.pause_ns = number(names[i].name, optarg, 10000000) * 1000;
+			break;
+		case 'c':
+			pause_pct = atof(optarg);
+			break;
+		case 'S':
+			s.stall_ns = number(names[i].name, optarg, 60000) * 1000000;
+			break;
+		case 'a':
+			s.stall_at = number(names[i].name, optarg, UINT64_MAX / 2);
+			break;
+		case 'r':
+			s.respond =
+			    (long)number(names[i].name, optarg, MAX_FRAME - HEADER);
+			break;
+		default:
+			path = NULL;
+			optind = argc;
+		}
+	}
+	if (!path || optind < argc || pause_pct < 0 || pause_pct > 100) {
+		fputs("usage: stampserver --socket PATH [--log FILE] [--busy-us N]\n"
+		      "  [--pause-us N --pause-pct P] [--stall-ms N --stall-at REQUEST]\n"
+		      "  [--respond-bytes N]\n",
+		      stderr);
+		return 2;
+	}
+	s.pause_share = pause_pct / 100;
+	s.records = mmap(NULL, max_records * sizeof(struct stamp), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (s.records == MAP_FAILED)
+		die("mmap");
+	memset(s.answer, ' ', sizeof(s.answer));
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	s.polled[0] = (struct pollfd){.fd = listen_on(path), .events = POLLIN};
+	s.used = 1;
+	printf("ready pid=%d socket=%s\n", (int)getpid(), path);
+	fflush(stdout);
+	run(&s);
+	unlink(path);
+	if (log)
+		write_log(&s, log);
+	printf("done requests=%lu\n", s.seq);
+	return 0;
+}
