@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"io"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// Doctor writes what this machine allows, hook by hook: what works, and of what
+// doesn't, what it needs, what the system said and what to do. It ends with
+// what that means for a run. The error is the writer's.
+func Doctor(w io.Writer, checks []results.Check, s Style) error {
+	sec := section{title: "What a measurement needs"}
+	t := table{columns: []col{{title: "hook", flexible: true}, {title: "state"}, {title: "needs", flexible: true}}}
+	for _, c := range checks {
+		t.rows = append(t.rows, []text{name(c.Name), state(c), say(c.Needs)})
+	}
+	if len(t.rows) > 0 {
+		sec.blocks = append(sec.blocks, t)
+	}
+	d := document{sections: []section{sec}}
+	for _, c := range checks {
+		if !c.Works {
+			d.sections = append(d.sections, ailment(c))
+		}
+	}
+	d.sections = append(d.sections, section{title: "Outcome", blocks: []block{paragraph{text: outcome(checks)}}})
+	return layText(w, d, s)
+}
+
+func state(c results.Check) text {
+	switch {
+	case c.Works:
+		return in(good, "✓ works")
+	case c.Required:
+		return in(bad, "✗ missing")
+	}
+	return in(warned, "– missing")
+}
+
+// ailment tells all about a check that failed.
+func ailment(c results.Check) section {
+	list := facts{}
+	if c.Needs != "" {
+		list = append(list, fact{"needs", say(c.Needs)})
+	}
+	if c.Detail != "" {
+		list = append(list, fact{"found", say(c.Detail)})
+	}
+	if c.Remedy != "" {
+		list = append(list, fact{"do", in(strong, c.Remedy)})
+	}
+	without := "a run does without"
+	if c.Required {
+		without = "a run can’t do its whole job without"
+	}
+	return section{title: truncate(clean(c.Name), 44, "…"), remark: without, blocks: []block{list}}
+}
+
+func outcome(checks []results.Check) text {
+	var required, optional int
+	for _, c := range checks {
+		switch {
+		case c.Works:
+		case c.Required:
+			required++
+		default:
+			optional++
+		}
+	}
+	switch {
+	case len(checks) == 0:
+		return in(bad, "Nothing was checked.")
+	case required > 0:
+		return in(bad, "ipcprobe run can’t do its whole job here: ").
+			with(count(int64(required)) + " of what it needs is missing. ipcprobe load needs none of it.")
+	case optional > 0:
+		return in(good, "ipcprobe run can do its whole job here").
+			with("; " + count(int64(optional)) + " of what it may use is missing.")
+	}
+	return in(good, "ipcprobe run can do its whole job here.")
+}

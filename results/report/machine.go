@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// maxFunctions is the number of functions that a report names.
+const maxFunctions = 10
+
+// cpuSection says what the target spent, and where.
+func cpuSection(r *results.Result) section {
+	s := section{title: "CPU", remark: remark(r)}
+	c := r.CPU
+	if c == nil {
+		s.blocks = []block{absent("")}
+		return s
+	}
+	list := facts{{"utilisation", utilisation(c)}}
+	if c.NsPerRequest > 0 {
+		list = append(list, fact{"per request", say(duration(c.NsPerRequest) + " of CPU time")})
+	}
+	if c.Samples > 0 {
+		list = append(list, fact{"samples", say(count(c.Samples) + "; " + percent(c.CompleteStacksPct) +
+			" with a whole stack, " + percent(c.OwnProgramsPct) + " inside ipcprobe’s own programs")})
+	}
+	s.blocks = []block{list}
+	if len(c.Top) == 0 {
+		s.blocks = append(s.blocks, paragraph{text: in(faint, "Functions were not measured.")})
+		return s
+	}
+	s.blocks = append(s.blocks, functions(c.Top))
+	return s
+}
+
+func utilisation(c *results.CPU) text {
+	t := in(strong, percent(c.UtilisationPct)).with(" of one core")
+	split := c.UserPct + c.KernelPct
+	if !(split > 0) {
+		return t
+	}
+	shares := apportion(100, []float64{c.UserPct, c.KernelPct}, split)
+	return t.with("; " + rough(float64(shares[0])) + " of it user, " + rough(float64(shares[1])) + " kernel")
+}
+
+// functions is the table of the hottest functions.
+func functions(all []results.Function) table {
+	top := slices.Clone(all)
+	slices.SortStableFunc(top, func(a, b results.Function) int { return cmp.Compare(b.SelfPct, a.SelfPct) })
+	t := table{columns: []col{
+		{title: "   function", flexible: true}, {title: "self", right: true},
+		{title: "with callees", right: true, dispensable: 2}, {title: "in", flexible: true, dispensable: 1},
+	}}
+	for i, f := range top[:min(len(top), maxFunctions)] {
+		number := say(count(int64(i+1)) + "." + string(nbsp))
+		t.rows = append(t.rows, []text{number.and(name(f.Function)), say(rough(f.SelfPct)),
+			say(rough(f.TotalPct)), name(f.Object)})
+	}
+	return t
+}
+
+// memorySection shows the resident set before, at its largest and after.
+func memorySection(r *results.Result) section {
+	s := section{title: "Memory", remark: remark(r)}
+	m := r.Memory
+	if m == nil {
+		s.blocks = []block{absent("")}
+		return s
+	}
+	t := say("before " + bytesize(float64(m.RSSBaselineBytes)) + " → peak ").
+		and(in(strong, bytesize(float64(m.RSSPeakBytes)))).
+		with(" → after " + bytesize(float64(m.RSSFinalBytes)))
+	switch grown := m.RSSFinalBytes - m.RSSBaselineBytes; {
+	case grown > 0:
+		t = t.with(" (+" + bytesize(float64(grown)) + ")")
+	case grown < 0:
+		t = t.with(" (−" + bytesize(float64(-grown)) + ")")
+	}
+	list := facts{{"resident", t}}
+	if m.Source != "" {
+		list = append(list, fact{"from", name(truncate(clean(m.Source), 60, "…"))})
+	}
+	s.blocks = []block{list}
+	return s
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"math"
+	"slices"
+)
+
+// apportion splits total units over the parts in proportion to their size, by
+// the method of largest remainders: the whole numbers that come out add up to
+// total exactly. sum is what the parts add up to. Equal remainders go to the
+// earlier part. With a sum that is no positive number all are 0.
+func apportion(total int64, parts []float64, sum float64) []int64 {
+	out := make([]int64, len(parts))
+	if !(sum > 0) || math.IsInf(sum, 0) || len(parts) == 0 {
+		return out
+	}
+	rest := make([]float64, len(parts))
+	left := total
+	for i, part := range parts {
+		exact := part / sum * float64(total)
+		out[i] = int64(math.Floor(exact))
+		rest[i] = exact - math.Floor(exact)
+		left -= out[i]
+	}
+	order := make([]int, len(parts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case rest[a] > rest[b]:
+			return -1
+		case rest[a] < rest[b]:
+			return 1
+		}
+		return 0
+	})
+	for i := 0; left > 0 && i < len(order); i++ {
+		out[order[i]]++
+		left--
+	}
+	return out
+}
+
+// column formats durations that add up, so that the printed figures add up
+// too: all in the unit of the total, with the same decimals, each rounded so
+// that the sum is the total's printed figure.
+func column(total float64, parts []float64) (printedTotal string, printed []string) {
+	u := timeUnits[0]
+	for _, larger := range timeUnits[1:] {
+		if total >= 0.9995*larger.ns {
+			u = larger
+		}
+	}
+	decimals := 2
+	if total/u.ns >= 99.995 {
+		decimals = 1
+	}
+	step := u.ns / math.Pow(10, float64(decimals))
+	whole := int64(math.Round(total / step))
+	printed = make([]string, len(parts))
+	for i, n := range apportion(whole, parts, total) {
+		printed[i] = unit(decimal(float64(n)*step/u.ns, decimals), u.name)
+	}
+	return unit(decimal(float64(whole)*step/u.ns, decimals), u.name), printed
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// subject says what was measured, where and for how long.
+func subject(r *results.Result) block {
+	return facts{
+		{"target", targetText(r)},
+		{"machine", machineText(&r.Environment)},
+		{"run", runText(r)},
+	}
+}
+
+func targetText(r *results.Result) text {
+	t := subjectName(r)
+	if r.Target.PID > 0 {
+		t = t.with(fmt.Sprintf(", pid%c%d", nbsp, r.Target.PID))
+	}
+	if r.Target.Threads > 0 {
+		t = t.with(", " + plural(int64(r.Target.Threads), "thread"))
+	}
+	if r.Target.Socket != "" {
+		t = t.with(", ").and(name(truncateFront(clean(r.Target.Socket), 44, "…")))
+	}
+	if r.Target.Protocol != "" {
+		t = t.with(" (").and(name(truncate(clean(r.Target.Protocol), 24, "…")), say(")"))
+	}
+	if r.Target.Ended != "" {
+		t = t.with("; ").and(in(warned, "ended: "+r.Target.Ended))
+	}
+	return t
+}
+
+func machineText(e *results.Environment) text {
+	var parts []string
+	if e.Kernel != "" {
+		parts = append(parts, "Linux "+truncate(clean(e.Kernel), 32, "…"))
+	}
+	if e.CPUs > 0 {
+		cpu := plural(int64(e.CPUs), "CPU")
+		if e.CPUModel != "" {
+			cpu = count(int64(e.CPUs)) + string(nbsp) + "× " + truncate(clean(e.CPUModel), 48, "…")
+		}
+		parts = append(parts, cpu)
+	}
+	if e.Virtualised {
+		parts = append(parts, "virtual")
+	}
+	if e.StealPct >= 0.05 {
+		parts = append(parts, percent(e.StealPct)+" stolen by the host")
+	}
+	if e.Placement.SharedPct >= 0.05 {
+		parts = append(parts, "client and server on one CPU in "+rough(e.Placement.SharedPct)+" of looks")
+	}
+	if len(parts) == 0 {
+		return in(faint, "not recorded")
+	}
+	return say(strings.Join(parts, ", "))
+}
+
+func runText(r *results.Result) text {
+	t := say(elapsed(r.Run.DurationNs))
+	if r.Run.WarmupNs > 0 {
+		t = t.with(" after " + elapsed(r.Run.WarmupNs) + " of warm-up")
+	}
+	bare, probed := sliceCount(r, results.Bare), sliceCount(r, results.Probed)
+	switch {
+	case bare > 0 && probed > 0:
+		t = t.with(fmt.Sprintf("; %d bare and %s", bare, plural(int64(probed), "probed slice")))
+	case bare > 0:
+		t = t.with("; " + plural(int64(bare), "bare slice"))
+	case probed > 0:
+		t = t.with("; " + plural(int64(probed), "probed slice"))
+	}
+	if r.Run.StartedAt != "" {
+		t = t.with("; began ").with(strings.ReplaceAll(truncate(clean(r.Run.StartedAt), 32, "…"), " ", string(nbsp)))
+	}
+	if r.Tool.Version != "" {
+		t = t.with("; ipcprobe ").with(truncate(clean(r.Tool.Version), 32, "…"))
+	}
+	return t
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// maxSyscalls is the number of rows of the syscall table; the rest is summed.
+const maxSyscalls = 12
+
+// syscallSection lists the target's system calls, the most time first.
+func syscallSection(r *results.Result) section {
+	s := section{title: "System calls, by time", remark: remark(r)}
+	if len(r.Syscalls) == 0 {
+		s.blocks = []block{absent(unprobed(r))}
+		return s
+	}
+	rows := slices.Clone(r.Syscalls)
+	slices.SortStableFunc(rows, func(a, b results.Syscall) int { return cmp.Compare(b.TotalNs, a.TotalNs) })
+	t := table{columns: []col{
+		{title: "call", flexible: true}, {title: "calls", right: true}, {title: "/request", right: true},
+		{title: "bytes/call", right: true, dispensable: 1}, {title: "total", right: true},
+		{title: "p50", right: true}, {title: "p99", right: true}, {title: "errors", right: true},
+	}}
+	var total float64
+	var errors items
+	for i, c := range rows {
+		total += float64(c.TotalNs)
+		if failed := sum(c.Errors); failed > 0 {
+			errors = append(errors, name(truncate(clean(c.Name), 24, "…")).with(" failed with ").and(tallyText(c.Errors)))
+		}
+		if i < maxSyscalls {
+			t.rows = append(t.rows, syscallRow(c))
+		}
+	}
+	if len(rows) > maxSyscalls {
+		t.rows = append(t.rows, others(rows[maxSyscalls:]))
+	}
+	s.blocks = []block{t}
+	if len(errors) > 0 {
+		s.blocks = append(s.blocks, errors)
+	}
+	s.blocks = append(s.blocks, paragraph{note: true, text: say("Together " + duration(total) +
+		" in the probed slices, all threads; time asleep in a call counts as the call’s.")})
+	return s
+}
+
+func syscallRow(c results.Syscall) []text {
+	perCall := dash
+	if c.BytesPerCall != nil {
+		perCall = bytesize(*c.BytesPerCall)
+	}
+	p50, p99 := dash, dash
+	if c.Latency != nil {
+		p50, p99 = quantile(c.Latency.P50), quantile(c.Latency.P99)
+	}
+	failed := in(faint, "0")
+	if n := sum(c.Errors); n > 0 {
+		failed = in(warned, short(float64(n)))
+	}
+	return []text{name(c.Name), say(short(float64(c.Calls))), say(each(c.CallsPerRequest)), say(perCall),
+		say(duration(float64(c.TotalNs))), say(p50), say(p99), failed}
+}
+
+// each formats a rate per request: 1.00, 0.031, 12.5.
+func each(x float64) string {
+	switch {
+	case x > 0 && x < 0.0005:
+		return "<0.001"
+	case x > 0 && x < 0.0995:
+		return decimal(x, 3)
+	}
+	return significant(x)
+}
+
+// others sums the calls that have no row of their own. Percentiles can't be
+// added.
+func others(rest []results.Syscall) []text {
+	var calls, time, failed, perRequest float64
+	for _, c := range rest {
+		calls += float64(c.Calls)
+		time += float64(c.TotalNs)
+		failed += float64(sum(c.Errors))
+		perRequest += c.CallsPerRequest
+	}
+	return row(count(int64(len(rest)))+" others", short(calls), each(perRequest), dash,
+		duration(time), dash, dash, short(failed))
+}
+
+func sum(tally map[string]int64) int64 {
+	var n int64
+	for _, v := range tally {
+		n += v
+	}
+	return n
+}
+
+// byCount lists the keys of a tally, the largest count first.
+func byCount(tally map[string]int64) []string {
+	keys := make([]string, 0, len(tally))
+	for k := range tally {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(tally[b], tally[a]), cmp.Compare(a, b))
+	})
+	return keys
+}

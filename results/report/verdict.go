@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"path"
+	"strings"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// verdictSection says the whole in three sentences: how fast, what a request's
+// time is made of, what dominates. Of an invalid measurement it says that
+// first, with the reasons, and no figure of speed.
+func verdictSection(r *results.Result) section {
+	s := section{title: "Verdict"}
+	if !r.Valid {
+		s.blocks = append(s.blocks, invalidity(r)...)
+	} else {
+		s.blocks = append(s.blocks, paragraph{text: verdict(r)})
+		if r.Run.Partial {
+			s.blocks = append(s.blocks, paragraph{text: broke(r, "The figures are of that time.")})
+		}
+	}
+	if len(r.Limits) > 0 {
+		s.blocks = append(s.blocks, limits(r))
+	}
+	s.blocks = append(s.blocks, subject(r))
+	return s
+}
+
+// verdict is the three sentences of a valid measurement.
+func verdict(r *results.Result) text {
+	t := howFast(r).with(" ")
+	t = t.and(madeOf(r))
+	if d := dominates(r); len(d) > 0 {
+		t = t.with(" ").and(d)
+	}
+	return t
+}
+
+func invalidity(r *results.Result) []block {
+	out := []block{paragraph{text: in(bad, "This measurement is INVALID.").
+		with(" Don’t quote a figure of it.")}}
+	list := make(items, 0, len(r.InvalidReasons))
+	for _, reason := range r.InvalidReasons {
+		list = append(list, in(bad, sentence(reason)))
+	}
+	if len(list) == 0 {
+		list = append(list, in(bad, "No reason was recorded."))
+	}
+	out = append(out, list)
+	if r.Run.Partial {
+		return append(out, paragraph{text: broke(r, "What was measured until then follows.")})
+	}
+	return append(out, paragraph{text: say(
+		"Speed is not shown below; what doesn’t depend on the fault is.")})
+}
+
+// broke says when and how a run ended early.
+func broke(r *results.Result, then string) text {
+	t := say("The run broke off after ").with(elapsed(r.Run.DurationNs))
+	if how := cause(r); how != "" {
+		t = t.with(": ").and(in(plain, how))
+	}
+	return t.with(". " + then)
+}
+
+func cause(r *results.Result) string {
+	if r.Run.EndedBy != "" {
+		return strings.TrimSuffix(r.Run.EndedBy, ".")
+	}
+	if r.Target.Ended != "" {
+		return "the target ended (" + strings.TrimSuffix(r.Target.Ended, ".") + ")"
+	}
+	return ""
+}
+
+// sentence ends s with a full stop and begins it with a capital.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return s
+	}
+	if c := s[0]; c >= 'a' && c <= 'z' && !strings.ContainsAny(firstWord(s), "./_=<>") {
+		s = string(c-'a'+'A') + s[1:]
+	}
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
+
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return word
+}
+
+// howFast is the first sentence.
+func howFast(r *results.Result) text {
+	l := r.Load
+	switch {
+	case l == nil:
+		return subjectName(r).with(" was watched for ").with(elapsed(r.Run.DurationNs)).
+			with(" under traffic that is not ours, so its speed was not measured.")
+	case l.AchievedRPS == nil:
+		return say("How fast ").and(subjectName(r)).with(" is was not measured.")
+	}
+	var t text
+	rate := in(strong, unit(significant(*l.AchievedRPS), "requests/s"))
+	if l.OfferedRPS == nil {
+		t = subjectName(r).with(" answers ").and(rate).with(" on " + inFlight(l) + " (closed loop)")
+	} else {
+		offered := unit(significant(*l.OfferedRPS), "requests/s")
+		if *l.AchievedRPS >= 0.99**l.OfferedRPS {
+			t = subjectName(r).with(" keeps up with ").and(in(strong, offered))
+		} else {
+			t = subjectName(r).with(" falls behind: of ").with(offered).with(" offered it answers ").
+				and(in(strong, significant(*l.AchievedRPS)))
+		}
+		t = t.with(" (open loop, ")
+		if l.Arrivals != "" {
+			t = t.and(say(l.Arrivals + " arrivals, "))
+		}
+		t = t.with(inFlight(l) + ")")
+	}
+	if r.Latency != nil && r.Latency.ResponseTime != nil {
+		t = t.with("; ").and(answeredWithin(r.Latency.ResponseTime, l.OfferedRPS != nil))
+	}
+	if failed := failedShare(l.Requests); failed >= 0.1 {
+		t = t.with("; ").and(in(warned, percent(failed)+" failed"))
+	}
+	return t.with(".")
+}
+
+// answeredWithin quotes the median and the highest percentile up to the 99th
+// that the count supports.
+func answeredWithin(d *results.Distribution, fromDue bool) text {
+	if d.P50 == nil {
+		return say("they are too few (" + count(d.Count) + ") to quote a percentile")
+	}
+	t := say("half are back within ").and(in(strong, quantile(d.P50)))
+	if fromDue {
+		t = t.with(" of the moment they were due")
+	}
+	switch {
+	case d.P99 != nil:
+		t = t.with(", 99" + string(nbsp) + "% within ").and(in(strong, quantile(d.P99)))
+	case d.P95 != nil:
+		t = t.with(", 95" + string(nbsp) + "% within ").and(in(strong, quantile(d.P95)))
+	case d.P90 != nil:
+		t = t.with(", 90" + string(nbsp) + "% within ").and(in(strong, quantile(d.P90)))
+	}
+	return t
+}
+
+func failedShare(c results.Counts) float64 {
+	ended := c.OK + c.Failed()
+	if ended == 0 {
+		return 0
+	}
+	return 100 * float64(c.Failed()) / float64(ended)
+}
+
+// inFlight words connections and pipelining.
+func inFlight(l *results.Load) string {
+	s := plural(int64(l.Connections), "connection")
+	if l.Pipeline > 1 {
+		s += " with " + count(int64(l.Pipeline)) + " in flight on each"
+	}
+	return s
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return unit("1", noun)
+	}
+	return unit(count(n), noun+"s")
+}
+
+// subjectName names the target in running text.
+func subjectName(r *results.Result) text {
+	base := path.Base(strings.TrimSuffix(r.Target.Executable, " (deleted)"))
+	if base == "." || base == "/" {
+		return say("the target")
+	}
+	return name(truncate(clean(base), 32, "…"))
+}
+
+// limits lists what --limit asked for.
+func limits(r *results.Result) block {
+	list := make(items, len(r.Limits))
+	for i, l := range r.Limits {
+		t := name(l.Metric).with(" limited to ").with(measure(l.Metric, l.Limit))
+		switch {
+		case withheld(r):
+			t = t.with(": ").and(in(warned, "not judged, the measurement is invalid"))
+		case l.Met:
+			t = t.with(": ").and(in(good, "met"), say(" ("+measure(l.Metric, l.Measured)+")"))
+		default:
+			t = t.with(": ").and(in(bad, "missed"), say(" ("+measure(l.Metric, l.Measured)+")"))
+		}
+		list[i] = t
+	}
+	return list
+}
+
+// measure formats a figure in the unit that its metric has.
+func measure(metric string, x float64) string {
+	switch {
+	case metric == "throughput":
+		return unit(significant(x), "requests/s")
+	case metric == "rss":
+		return bytesize(x)
+	case metric == "cpu":
+		return percent(x)
+	case len(metric) > 1 && metric[0] == 'p' && metric[1] >= '0' && metric[1] <= '9':
+		return duration(x)
+	}
+	return significant(x)
+}
