@@ -15,8 +15,8 @@ GO := go
 
 # The binaries that ship are static; tests run the same code.
 export CGO_ENABLED := 0
-# A folder without .git (a release's archive) builds as "unknown".
-VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),unknown)
+# A folder without .git, or a machine without git, builds as "development".
+VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),development)
 COMMIT := $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 GO_BUILD = $(GO) build -trimpath -buildvcs=false \
 	-ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
@@ -24,6 +24,9 @@ GO_BUILD = $(GO) build -trimpath -buildvcs=false \
 BIN := $(CURDIR)/bin
 AS_ROOT := $(CURDIR)/.ci/as-root
 DEPS := $(CURDIR)/.ci/deps
+
+# Two targets at once would measure each other.
+.NOTPARALLEL:
 
 # What `make run` measures with; any flag of `ipcprobe run` may stand here.
 RUN_FLAGS ?= --duration 10s
@@ -38,9 +41,9 @@ C_FILES = $(shell find bpf gateway -name '*.[ch]' | sort)
 GO_FOLDERS := bpf cmd gateway load loader results
 # A package belongs to the kernel tier when its tests import the guard.
 GUARD := github.com/ipcprobe/ipcprobe/loader/kerneltest
-LIST_KERNEL_PACKAGES = $(GO) list $(PKG) | xargs $(GO) list -f '{{$$p := .ImportPath}}\
+LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
-	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' | sort -u
+	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
 .PHONY: help run build generate test test-pure test-kernel bench lint fmt deps clean
 
@@ -50,29 +53,28 @@ help: ## list these targets
 run: build ## measure the reference gateway under load and print the report
 	@$(AS_ROOT) $(BIN)/ipcprobe run $(RUN_FLAGS)
 
-build: ## build ipcprobe, ipcgateway, the reference gateway and the test peers in bin/
+build: ## build ipcprobe, ipcgateway and the reference gateway in bin/
 	@$(DEPS) build
-	@mkdir -p $(BIN)/peer
+	@mkdir -p $(BIN)
 	$(GO_BUILD) -o $(BIN)/ipcprobe ./cmd/ipcprobe
 	$(GO_BUILD) -o $(BIN)/ipcgateway ./cmd/ipcgateway
 	@$(MAKE) -C gateway/reference BIN=$(BIN)
-	@$(MAKE) -C gateway/peer BIN=$(BIN)/peer
 
 generate: ## compile the probes again and write their Go bindings (needs clang)
 	@$(DEPS) build generate
 	$(GO) generate ./bpf/...
 
-test: test-pure test-kernel ## every test: the pure ones, then those that need root
+test: build test-pure test-kernel ## every test: the pure ones, then those that need root
 
-test-pure: build ## the tests that need no privilege
-	@IPCPROBE_REQUIRE_KERNEL= IPCPROBE_TIER=pure $(GO) test $(TEST_FLAGS) $(PKG)
+test-pure: ## the tests that need no privilege
+	@IPCPROBE_TIER=pure $(GO) test $(TEST_FLAGS) $(PKG)
 
 # One package at a time: two measurements at once would measure each other.
 test-kernel: build ## the tests that load probes or hold figures against other tools
 	@$(DEPS) test
 	@packages=$$($(LIST_KERNEL_PACKAGES)); \
 		[ -n "$$packages" ] || { echo "no tests of the kernel tier in $(PKG)" >&2; exit 1; }; \
-		$(GO) test -count=1 -p=1 -timeout=20m -exec $(AS_ROOT) $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages
+		IPCPROBE_TIER= $(GO) test -count=1 -p=1 -timeout=20m -exec $(AS_ROOT) $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages
 
 bench: build ## the benchmarks; BENCH=regexp and PKG=./folder narrow it down
 	@$(GO) test -run='^$$' -bench='$(BENCH)' $(BENCH_FLAGS) -p=1 -exec $(AS_ROOT) $(PKG)
@@ -83,7 +85,7 @@ lint: ## gofmt, go vet, staticcheck, clang-format and the rules of the house
 		[ -z "$$unformatted" ] || { echo "gofmt would change (make fmt): $$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	GOARCH=arm64 $(GO) vet ./...
-	GOOS=darwin $(GO) vet ./results/... ./gateway/wire/...
+	GOOS=darwin $(GO) vet ./results/... ./gateway/wire
 	$(GO) tool staticcheck ./...
 	clang-format --dry-run -Werror $(C_FILES)
 	$(GO) test ./cmd
