@@ -121,6 +121,7 @@ const (
 	ProbeProgSysExit        = "sys_exit"
 	ProbeVarChunksTaken     = "chunks_taken"
 	ProbeVarClientTgid      = "client_tgid"
+	ProbeVarCounting        = "counting"
 	ProbeVarSlice           = "slice"
 	ProbeVarTapeChunks      = "tape_chunks"
 	ProbeVarTargetTgid      = "target_tgid"
@@ -201,6 +202,7 @@ type ProbeMapSpecs struct {
 type ProbeVariableSpecs struct {
 	ChunksTaken     *ebpf.VariableSpec `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Counting        *ebpf.VariableSpec `ebpf:"counting"`
 	Slice           *ebpf.VariableSpec `ebpf:"slice"`
 	TapeChunks      *ebpf.VariableSpec `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
@@ -256,6 +258,7 @@ func (m *ProbeMaps) Close() error {
 type ProbeVariables struct {
 	ChunksTaken     *ebpf.Variable `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.Variable `ebpf:"client_tgid"`
+	Counting        *ebpf.Variable `ebpf:"counting"`
 	Slice           *ebpf.Variable `ebpf:"slice"`
 	TapeChunks      *ebpf.Variable `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`

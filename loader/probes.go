@@ -115,6 +115,19 @@ func (p *Probes) Attach() error {
 	return nil
 }
 
+// Count says whether system calls and CPU samples count from now on. They are
+// sums, so they must cover the slice and not what stands around it.
+func (p *Probes) Count(on bool) error {
+	var value uint32
+	if on {
+		value = 1
+	}
+	if err := p.objects.Counting.Set(value); err != nil {
+		return fmt.Errorf("begin or end the count of system calls: %w", err)
+	}
+	return nil
+}
+
 // tracepoints lists the programs in the order in which they attach: what makes
 // state before what needs it.
 func (p *Probes) tracepoints() []*ebpf.Program {

@@ -45,9 +45,21 @@ struct task_struct {
 	unsigned int __state;
 };
 
-#pragma clang attribute pop
+/* The number of the system call, as the entry code leaves it. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long orig_ax;
+};
+#define CALL_NUMBER(regs) ((regs)->orig_ax)
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	int syscallno;
+};
+#define CALL_NUMBER(regs) ((regs)->syscallno)
+#else
+#error "no probes for this processor yet"
+#endif
 
-/* Opaque to the probes: never dereferenced. */
-struct pt_regs;
+#pragma clang attribute pop
 
 #endif

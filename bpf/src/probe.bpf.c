@@ -60,7 +60,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	struct cpu *cpu = this_cpu();
 
 	if (cpu)
-		handle_sys_exit(cpu, ret);
+		handle_sys_exit(cpu, CALL_NUMBER(regs), ret);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ static __always_inline void handle_sample(struct cpu *cpu, void *ctx)
 	struct sample *sample;
 
 	account->seen++;
-	if (current_tgid() != target_tgid) {
+	if (current_tgid() != target_tgid || !counting) {
 		account->filtered++;
 		return;
 	}

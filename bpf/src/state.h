@@ -20,6 +20,13 @@ const volatile __u32 client_tgid = 0;
 __u32 slice = 0;
 
 /*
+ * Whether calls and samples count. The probes are on a little longer than the
+ * slice, while connections settle; what is counted is divided by the requests
+ * of the slice alone. Set by user space.
+ */
+__u32 counting = 0;
+
+/*
  * A thread of the target, or one of the client's.
  * Key: task. Value: this. Written and read by the probes only. Storage dies
  * with its task, so the map has no size to exhaust; an allocation that fails is
@@ -27,7 +34,7 @@ __u32 slice = 0;
  */
 struct thread {
 	__u64 number;	   /* of the call in progress */
-	__u64 enter_ns;	   /* entry of the call in progress; 0 outside a call */
+	__u64 enter_ns;	   /* its entry; 0 outside a call */
 	__u64 ready_ns;	   /* last sk_data_ready raised by the call in progress */
 	__u64 off_ns;	   /* when it left the CPU; 0 while it runs */
 	__u64 runnable_ns; /* when it became runnable while off the CPU; 0 if blocked */

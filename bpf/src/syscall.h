@@ -10,8 +10,7 @@
 
 /*
  * Key: number of the call. Value: its table. Written by the probes of each CPU,
- * read and zeroed by user space between slices. Numbers from CALLS up are
- * counted as lost.
+ * read by user space at the end. No kernel has a number from CALLS up.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -67,13 +66,37 @@ static __always_inline __u32 bucket_of(__u64 ns)
 	return bucket < BUCKETS ? bucket : BUCKETS - 1;
 }
 
-static __always_inline void handle_sys_exit(struct cpu *cpu, __s64 ret)
+static __always_inline void count_duration(struct call_table *call, __u64 ns, __u64 off)
+{
+	__u32 bucket = bucket_of(ns);
+
+	call->total_ns += ns;
+	call->off_cpu_ns += off;
+	if (bucket < BUCKETS)
+		call->duration[bucket]++;
+}
+
+static __always_inline void count_return(struct call_table *call, __s64 ret)
+{
+	__u32 error = -ret < ERRNOS - 1 ? -ret : ERRNOS - 1;
+
+	call->calls++;
+	if (ret >= 0)
+		call->bytes += ret;
+	else if (error < ERRNOS)
+		call->errors[error]++;
+}
+
+/*
+ * A call counts where it returns. One that was entered before the probes came
+ * on counts too, without a duration.
+ */
+static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64 ret)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SYS_EXIT];
 	struct call_table *call;
 	struct thread *thread;
-	__u64 ns, off;
-	__u32 index;
+	__u64 ns = 0, off = 0;
 
 	account->seen++;
 	if (current_tgid() != target_tgid) {
@@ -81,36 +104,28 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __s64 ret)
 		return;
 	}
 	thread = this_thread(0);
-	if (!thread || !thread->enter_ns) {
-		/* Entered before the probes attached: its length is not known. */
+	if (thread && thread->enter_ns) {
+		ns = bpf_ktime_get_ns() - thread->enter_ns;
+		off = off_in_call(thread);
+		/* rt_sigreturn has overwritten the registers by now. */
+		number = thread->number;
+		thread->enter_ns = 0;
+		thread->kernel_ns += ns - off;
+	}
+	if (!counting) {
 		account->filtered++;
 		return;
 	}
-	ns = bpf_ktime_get_ns() - thread->enter_ns;
-	off = off_in_call(thread);
-	thread->enter_ns = 0;
-	thread->kernel_ns += ns - off;
-
-	index = thread->number;
-	call = bpf_map_lookup_elem(&calls, &index);
+	call = bpf_map_lookup_elem(&calls, &number);
 	if (!call) {
-		account->lost++;
+		/* No such call: a return from a signal that came before us. */
+		account->filtered++;
 		return;
 	}
 	account->emitted++;
-	call->calls++;
-	call->total_ns += ns;
-	call->off_cpu_ns += off;
-	index = bucket_of(ns);
-	if (index < BUCKETS)
-		call->duration[index]++;
-	if (ret >= 0) {
-		call->bytes += ret;
-		return;
-	}
-	index = -ret < ERRNOS - 1 ? -ret : ERRNOS - 1;
-	if (index < ERRNOS)
-		call->errors[index]++;
+	count_return(call, ret);
+	if (ns)
+		count_duration(call, ns, off);
 }
 
 #endif
