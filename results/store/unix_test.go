@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package store
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// needRoot skips a test that can't show anything without root; where the kernel
+// tier is required that is a failure.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("IPCPROBE_REQUIRE_KERNEL") == "1" {
+		t.Fatal("needs root")
+	}
+	t.Skip("needs root")
+}
+
+const (
+	otherUID = 65533
+	otherGID = 65532
+)
+
+func TestRunBelongsToTheCaller(t *testing.T) {
+	needRoot(t)
+	base := t.TempDir()
+	t.Chdir(base)
+	stored(t, "results/run", "{}", Options{UID: otherUID, GID: otherGID})
+	for _, path := range []string{"results", "results/run", "results/run/" + ResultFile, "results/run/" + Manifest} {
+		info, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := info.Sys().(*syscall.Stat_t)
+		if s.Uid != otherUID || s.Gid != otherGID {
+			t.Errorf("%s belongs to %d:%d", path, s.Uid, s.Gid)
+		}
+	}
+}
+
+func TestCreateRefusesALinkOfSomebodyElse(t *testing.T) {
+	needRoot(t)
+	base := t.TempDir()
+	mustMkdir(t, base+"/real")
+	mustLink(t, base+"/real", base+"/results")
+	stored(t, base+"/results/ours", "{}", Options{}) // a link of root's is followed
+	if err := os.Lchown(base+"/results", otherUID, otherGID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(base+"/results/run", Options{}); !errors.Is(err, Link) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPipesAreRefusedWithoutWaiting(t *testing.T) {
+	base := t.TempDir()
+	if err := syscall.Mkfifo(base+"/run", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(base+"/run", Options{Force: true}); !errors.Is(err, Foreign) {
+		t.Errorf("create: got %v", err)
+	}
+	mustMkdir(t, base+"/other")
+	if err := syscall.Mkfifo(base+"/other/"+ResultFile, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(base+"/other/"+Manifest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(base+"/other", Options{Force: true}); !errors.Is(err, Foreign) {
+		t.Errorf("create over a folder: got %v", err)
+	}
+	if _, err := Open(base + "/other"); !errors.Is(err, NotARun) {
+		t.Errorf("open: got %v", err)
+	}
+	f, err := Create(base+"/new", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(base, f.tempName, "report.md"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Write("report.md", func(io.Writer) error { return nil }); err == nil {
+		t.Error("wrote into a pipe")
+	}
+	if err := os.Remove(filepath.Join(base, f.tempName, "report.md")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Abort(); err != nil {
+		t.Error(err)
+	}
+}
+
+// The test binary runs itself as another user: root may write anywhere.
+func TestFolderThatCannotBeWritten(t *testing.T) {
+	if dir := os.Getenv("STORE_TEST_DIR"); dir != "" {
+		_, err := Create(dir, Options{})
+		if !errors.Is(err, Forbidden) || !strings.Contains(err.Error(), "permission denied") || !strings.Contains(err.Error(), "--out") {
+			t.Fatalf("got %v", err)
+		}
+		return
+	}
+	base := t.TempDir()
+	if os.Geteuid() != 0 {
+		t.Setenv("STORE_TEST_DIR", base+"/run")
+		if err := os.Chmod(base, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		TestFolderThatCannotBeWritten(t)
+		return
+	}
+	// Everybody may go through the folders above, nobody may write to base.
+	for dir := base; dir != "/" && dir != os.TempDir(); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	binary := filepath.Join(base, "store.test")
+	copyFile(t, os.Args[0], binary)
+	cmd := exec.Command(binary, "-test.run=^TestFolderThatCannotBeWritten$")
+	cmd.Dir = base
+	cmd.Env = append(os.Environ(), "STORE_TEST_DIR="+base+"/run")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUID, Gid: otherGID}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The road without renameat2, which other systems and some file systems take.
+func TestExchangeInSteps(t *testing.T) {
+	base := t.TempDir()
+	mustMkdir(t, base+"/new")
+	mustMkdir(t, base+"/old")
+	mustWrite(t, base+"/old/x", "old")
+	root, err := os.OpenRoot(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	moved, err := exchangeInSteps(root, "new", "old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(base, moved, "x")); err != nil || string(text) != "old" {
+		t.Errorf("the old one is not in %s: %q, %v", moved, text, err)
+	}
+	if err := renameInSteps(root, "old", moved); !errors.Is(err, os.ErrExist) {
+		t.Errorf("renamed onto a name that is taken: %v", err)
+	}
+}
