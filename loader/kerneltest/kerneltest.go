@@ -45,8 +45,7 @@ func Skip(t testing.TB, reason string) {
 // where the kernel tier is required: that one is a run of its own.
 func Privileged(t testing.TB) {
 	t.Helper()
-	if os.Getenv(TierVariable) == "pure" {
-		t.Skip("kernel tier left out: " + TierVariable + "=pure")
+	if leftOut(t) {
 		return
 	}
 	status, err := os.ReadFile("/proc/self/status")
@@ -59,6 +58,26 @@ func Privileged(t testing.TB) {
 	} else if missing != "" {
 		Skip(t, "needs "+missing+": run as root (make test-kernel)")
 	}
+}
+
+// Root ends the test through Skip unless it runs as root, and in the pure tier:
+// for tests that need another user, and no probe.
+func Root(t testing.TB) {
+	t.Helper()
+	if !leftOut(t) && os.Geteuid() != 0 {
+		Skip(t, "needs root (make test-kernel)")
+	}
+}
+
+// leftOut skips the test in the pure tier. The answer is for a stand-in in the
+// tests of this package; a real test does not come back.
+func leftOut(t testing.TB) bool {
+	t.Helper()
+	if os.Getenv(TierVariable) != "pure" {
+		return false
+	}
+	t.Skip("kernel tier left out: " + TierVariable + "=pure")
+	return true
 }
 
 // Tool gives the path of a program, also where it stands in a folder for

@@ -45,16 +45,28 @@ func TestSkipFailsOnlyWhenTheTierIsRequired(t *testing.T) {
 }
 
 func TestPureTierLeavesKernelTestsOut(t *testing.T) {
-	for _, require := range []string{"", "1"} {
-		t.Run("require="+require, func(t *testing.T) {
-			t.Setenv(RequireVariable, require)
-			t.Setenv(TierVariable, "pure")
-			r := &recorder{}
-			Privileged(r)
-			if !strings.Contains(r.skipped, TierVariable) || r.failed != "" {
-				t.Errorf("skipped with %q, failed with %q; want a skip with the variable named", r.skipped, r.failed)
-			}
-		})
+	for name, guard := range map[string]func(testing.TB){"Privileged": Privileged, "Root": Root} {
+		for _, require := range []string{"", "1"} {
+			t.Run(name+", require="+require, func(t *testing.T) {
+				t.Setenv(RequireVariable, require)
+				t.Setenv(TierVariable, "pure")
+				r := &recorder{}
+				guard(r)
+				if !strings.Contains(r.skipped, TierVariable) || r.failed != "" {
+					t.Errorf("skipped with %q, failed with %q; want a skip with the variable named", r.skipped, r.failed)
+				}
+			})
+		}
+	}
+}
+
+func TestRootIsWhatItSays(t *testing.T) {
+	t.Setenv(RequireVariable, "")
+	t.Setenv(TierVariable, "")
+	r := &recorder{}
+	Root(r)
+	if passed, root := r.skipped == "", os.Geteuid() == 0; passed != root {
+		t.Errorf("passed = %t as user %d", passed, os.Geteuid())
 	}
 }
 
