@@ -1,74 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build unix
+
 package peer
 
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
-
-// Build compiles one of the peers in src and returns the path of the program.
-func Build(tb testing.TB, name string) string {
-	tb.Helper()
-	dir := tb.TempDir()
-	compile(tb, "gateway/peer", "DIR="+dir, name)
-	return filepath.Join(dir, name)
-}
-
-// Reference compiles the reference gateway of a build ("v1") and returns the path
-// of the program, ipc-gateway-v1.
-func Reference(tb testing.TB, build string) string {
-	tb.Helper()
-	return reference(tb, build)
-}
-
-// Sanitized is Reference with the compiler's checks for bad accesses, undefined
-// behaviour and leaks built in: the program then ends with a failure, and says
-// why, when it does any of these.
-func Sanitized(tb testing.TB, build string) string {
-	tb.Helper()
-	return reference(tb, build,
-		"CFLAGS=-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all")
-}
-
-func reference(tb testing.TB, build string, settings ...string) string {
-	tb.Helper()
-	dir := tb.TempDir()
-	path := filepath.Join(dir, "ipc-gateway-"+build)
-	args := append([]string{"BIN=" + dir, "OBJ=" + filepath.Join(dir, "objects")}, settings...)
-	compile(tb, "gateway/reference", append(args, path)...)
-	return path
-}
-
-// compile runs make in a folder of the repository.
-func compile(tb testing.TB, folder string, args ...string) {
-	tb.Helper()
-	_, self, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(self), "..", "..")
-	args = append([]string{"-s", "-C", filepath.Join(root, folder)}, args...)
-	cmd := exec.Command("make", args...)
-	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=")
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		return
-	}
-	text := fmt.Sprintf("make %s: %v\n%s", strings.Join(args, " "), err, out)
-	if os.Getenv("IPCPROBE_REQUIRE_KERNEL") == "1" {
-		tb.Fatal(text)
-	}
-	tb.Skip(text)
-}
 
 // Process is a peer that runs. It ends with the test at the latest.
 type Process struct {
@@ -80,13 +27,11 @@ type Process struct {
 	forced bool
 }
 
-// Start runs a program and waits until it prints a line that begins with ready.
-// A program that ends before, or says nothing for 10 seconds, fails the test.
-func Start(tb testing.TB, ready, program string, args ...string) *Process {
+// Launch runs a program. It has not said a word yet when Launch returns.
+func Launch(tb testing.TB, program string, args ...string) *Process {
 	tb.Helper()
 	p := &Process{cmd: exec.Command(program, args...), out: newLines(), done: make(chan struct{})}
-	p.cmd.Stderr = p.out
-	p.cmd.Stdout = p.out
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatalf("start %s: %v", program, err)
 	}
@@ -96,6 +41,14 @@ func Start(tb testing.TB, ready, program string, args ...string) *Process {
 		_ = p.cmd.Wait() // the state says it all
 	}()
 	tb.Cleanup(func() { p.end() })
+	return p
+}
+
+// Start runs a program and waits until it prints a line that begins with ready.
+// A program that ends before, or says nothing for 10 seconds, fails the test.
+func Start(tb testing.TB, ready, program string, args ...string) *Process {
+	tb.Helper()
+	p := Launch(tb, program, args...)
 	select {
 	case <-p.out.seen(ready):
 	case <-p.done:
