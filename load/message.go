@@ -48,6 +48,8 @@ type order struct {
 	Record  bool         // begin: keep each request
 	Records int          // begin: most requests to keep
 	Wait    int64        // sync: ns to wait for connections to fall idle
+
+	kind byte // which order: the kind of its message
 }
 
 type readyReport struct {

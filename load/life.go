@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+const (
+	lookNs   = 20_000_000    // how often dead connections and intervals are looked at
+	giveUpNs = 1_000_000_000 // without any connection for so long, the load has failed
+)
+
+// look does what need not be done at once: interval ends while nothing comes,
+// dead connections, timeouts, a sync that takes too long.
+func (w *worker) look(now int64) {
+	w.lookAt = now + lookNs
+	if now >= w.current.end {
+		w.roll(now)
+	}
+	if w.alive < len(w.conns) && !w.stopping {
+		w.revive(now)
+	}
+	if now >= w.scanAt {
+		w.scanAt = now + max(lookNs, w.timeoutNs()/16)
+		for _, c := range w.conns {
+			if c.fd >= 0 && c.head != c.tail {
+				w.expire(c, now)
+			}
+		}
+	}
+	if w.syncing > 0 && now >= w.syncUntil {
+		w.endSync()
+	}
+}
+
+// die ends a connection's life. What was in flight on it is broken.
+func (w *worker) die(c *conn, now int64, cause string) {
+	if now >= w.current.end {
+		w.roll(now)
+	}
+	w.endings[cause]++
+	w.lastCause = cause
+	for ; c.head != c.tail; c.head++ {
+		if f := c.at(c.head); !f.late {
+			w.lose(c, f, results.Broken)
+		}
+	}
+	w.close(c, now, w.options.NoReconnect || w.stopping)
+}
+
+// close shuts c and keeps the count of the living.
+func (w *worker) close(c *conn, now int64, forever bool) {
+	if c.midFrame() {
+		w.totals.HalfFrames++
+	}
+	if c.draining {
+		c.draining = false
+		w.drained()
+	}
+	c.shut(now, forever)
+	w.alive--
+	if w.alive == 0 {
+		w.deadSince = now
+	}
+}
+
+// lose books a request that gets no answer.
+func (w *worker) lose(c *conn, f *flight, outcome results.Outcome) {
+	w.inFlight--
+	counts := &w.current.counts
+	switch outcome {
+	case results.Timeout:
+		counts.Timeout++
+	case results.Censored:
+		counts.Censored++
+	default:
+		counts.Broken++
+	}
+	if w.slice.record {
+		w.keep(c, f, 0, 0, outcome)
+	}
+}
+
+// expire books the requests of c that have waited too long. The connection
+// lives on while bytes come: the answers are still owed to us, and a server
+// may die of a connection that is closed before it has sent them. One that was
+// silent for the whole timeout is given up.
+func (w *worker) expire(c *conn, now int64) {
+	limit := now - w.timeoutNs()
+	for i := c.head; i != c.tail; i++ {
+		f := c.at(i)
+		if f.sent == 0 || f.sent > limit {
+			break
+		}
+		if !f.late {
+			f.late = true
+			w.lose(c, f, results.Timeout)
+		}
+	}
+	if c.at(c.head).late && c.lastIn < limit {
+		w.die(c, now, "timeout")
+	}
+}
+
+// revive opens dead connections whose back-off is over.
+func (w *worker) revive(now int64) {
+	for _, c := range w.conns {
+		if c.fd >= 0 || c.retryAt == 0 || now < c.retryAt {
+			continue
+		}
+		fd, cookie, err := dial(w.options.Socket, 0)
+		if err != nil {
+			w.lastCause = dialCause(err)
+			w.endings[w.lastCause]++
+			c.wait(now, false)
+			continue
+		}
+		c.open(fd, w.next.Add(1)-1, now)
+		w.alive++
+		w.totals.Reconnects++
+		w.mail.report(report{kind: kindConnection, connection: results.Connection{Index: c.index, Cookie: cookie}})
+		w.watch(c, now)
+		w.start(c)
+	}
+	if w.alive == 0 && !w.failed && (w.options.NoReconnect || now-w.deadSince > giveUpNs) {
+		w.failed = true
+		w.mail.report(report{kind: kindFailure, reason: "no connection to the server is left; the last ended: " + w.lastCause})
+	}
+}
+
+// start begins a closed loop on a fresh connection.
+func (w *worker) start(c *conn) {
+	if w.running && w.schedule == nil && c.fd >= 0 {
+		w.refill(c)
+	}
+}
+
+// dialCause words a failed attempt to connect again.
+func dialCause(err error) string {
+	switch {
+	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOENT):
+		return "refused"
+	case errors.Is(err, unix.EAGAIN):
+		return "backlog full"
+	}
+	return err.Error()
+}
+
+// beginStop ends the load: requests of which no byte was sent are taken back,
+// the others are awaited.
+func (w *worker) beginStop(now int64) {
+	if w.stopping {
+		return
+	}
+	w.endSlice(now)
+	w.stopping, w.stopUntil = true, now+w.timeoutNs()
+	for _, c := range w.conns {
+		if c.fd >= 0 {
+			n := c.withdraw()
+			w.current.counts.Sent -= n
+			w.inFlight -= n
+		}
+	}
+}
+
+// stopped closes the connections that are owed nothing. It is true when all
+// are closed, and the engine has been told.
+func (w *worker) stopped(now int64) bool {
+	open := 0
+	for _, c := range w.conns {
+		switch {
+		case c.fd < 0:
+		case c.idle():
+			w.close(c, now, true)
+		case now >= w.stopUntil:
+			for ; c.head != c.tail; c.head++ {
+				if f := c.at(c.head); !f.late {
+					w.lose(c, f, results.Censored)
+				}
+			}
+			w.close(c, now, true)
+		default:
+			open++
+		}
+	}
+	if open > 0 {
+		return false
+	}
+	w.totals.Counts.Add(w.gap.counts)
+	w.totals.Endings, w.totals.Answers = w.endings, w.answers
+	w.mail.report(report{kind: kindFinal, totals: w.totals, ownLag: w.ownLag})
+	return true
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// Summary is what a load alone has measured.
+type Summary struct {
+	Options  Options
+	Warmup   results.Slice // its intervals are counted, and nothing of them quoted
+	Slice    results.Slice // the measured part
+	Totals   Totals
+	Partial  bool   // ended before its time
+	EndedBy  string // what ended it, when Partial
+	Verdict  Verdict
+	Warnings []string
+}
+
+// Start makes the load of o inside this process: for a command that does
+// nothing else. The garbage collector is off until Close.
+func Start(o Options, records int) (*Generator, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	ours, theirs, err := controlPair()
+	if err != nil {
+		return nil, fmt.Errorf("start load: %w", err)
+	}
+	g := newGenerator(ours, nil, o, records)
+	g.inside = make(chan error, 1)
+	go func() { g.inside <- serve(theirs, o) }()
+	return g, nil
+}
+
+// Run makes the load of o inside this process, without a parent and without a
+// kernel's view: warm-up, one measured slice, a stop in good order. progress,
+// if not nil, is called about once a second. When ctx ends, what was measured
+// until then is returned, marked as partial.
+func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, error) {
+	s := Summary{Options: o}
+	g, err := Start(o, 0)
+	if err != nil {
+		return s, err
+	}
+	defer g.Close()
+	if _, err := g.Ready(); err != nil {
+		var trouble *TargetError
+		if !errors.As(err, &trouble) || trouble.Trouble != AnsweredError {
+			return s, err
+		}
+		s.Warnings = append(s.Warnings, err.Error())
+	}
+	index := 0
+	if o.Warmup > 0 {
+		if s.Warmup, err = g.stretch(ctx, &s, results.Slice{Index: index, Mode: results.Warmup}, o.Warmup, progress); err != nil {
+			return s, err
+		}
+		index++
+	}
+	if !s.Partial {
+		s.Slice, err = g.stretch(ctx, &s, results.Slice{Index: index, Mode: results.Bare}, o.Duration, progress)
+		if err != nil {
+			return s, err
+		}
+	}
+	if s.Totals, err = g.Stop(); err != nil {
+		return s, err
+	}
+	if err := g.Close(); err != nil {
+		return s, err
+	}
+	s.Verdict = s.judge()
+	return s, nil
+}
+
+// stretch runs one slice to its end, whatever ends it.
+func (g *Generator) stretch(ctx context.Context, s *Summary, slice results.Slice, d time.Duration, progress func(Progress)) (results.Slice, error) {
+	if err := g.Begin(slice, false); err != nil {
+		return slice, err
+	}
+	over := time.NewTimer(d)
+	defer over.Stop()
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	exhausted := g.Exhausted()
+	if g.options.Requests == 0 {
+		exhausted = nil
+	}
+	for waiting := true; waiting; {
+		select {
+		case <-over.C:
+			waiting = false
+		case <-exhausted:
+			waiting = false
+		case <-ctx.Done():
+			s.Partial, s.EndedBy, waiting = true, "interrupted", false
+		case <-g.Failed():
+			s.Partial, s.EndedBy, waiting = true, g.Failure().Error(), false
+		case <-every.C:
+			if progress != nil {
+				progress(g.Progress())
+			}
+		}
+	}
+	ended, _, err := g.End(slice.Index)
+	return ended, err
+}
+
+// judge applies the rule of validity to what was measured.
+func (s *Summary) judge() Verdict {
+	e := Evidence{
+		Counts: s.Totals.Counts, MaxErrors: s.Options.MaxErrors,
+		OwnLagP99: s.Totals.OwnLagP99, Held: s.Totals.Held,
+	}
+	e.AddSlice(s.Slice)
+	if rate, err := ParseRate(s.Options.Rate); err == nil && !rate.Closed() {
+		e.Due = rate.Count(time.Duration(s.Slice.End - s.Slice.Start))
+	}
+	return e.Judge()
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The calls of the hot loop, raw: they don't tell Go's scheduler that the
+// thread may block, because the thread is the loop's own.
+
+// sendBytes sends b without waiting and without SIGPIPE.
+func sendBytes(fd int32, b []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+		uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	return int(n), errno
+}
+
+// receiveBytes reads what is there into b, without waiting.
+func receiveBytes(fd int32, b []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+		uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+	return int(n), errno
+}
+
+// event is the kernel's epoll_event.
+type event = unix.EpollEvent
+
+// tag and untag keep 64 bits of ours in an event.
+func tag(e *event, v uint64) { e.Fd, e.Pad = int32(v), int32(v>>32) }
+func untag(e *event) uint64  { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
+
+// epoll is one epoll instance, and a timer for kernels whose epoll_wait counts
+// milliseconds.
+type epoll struct {
+	fd    int
+	timer int // -1 while epoll_pwait2 (Linux 5.11) works
+}
+
+// timerTag is the tag of the timer's event.
+const timerTag = 1<<64 - 1
+
+// add and modify set the events that are waited for on fd.
+func (p *epoll) add(fd int, events uint32, v uint64) error {
+	e := event{Events: events}
+	tag(&e, v)
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &e)
+}
+
+func (p *epoll) modify(fd int, events uint32, v uint64) error {
+	e := event{Events: events}
+	tag(&e, v)
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &e)
+}
+
+// wait waits for events for at most ns. An interrupted wait returns none.
+func (p *epoll) wait(events []event, ns int64) int {
+	if ns <= 0 {
+		return p.poll(events, 0)
+	}
+	if p.timer >= 0 {
+		spec := unix.ItimerSpec{Value: unix.NsecToTimespec(ns)}
+		unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+		return p.poll(events, -1)
+	}
+	ts := unix.NsecToTimespec(ns)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+		uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	switch errno {
+	case 0:
+		return int(n)
+	case unix.ENOSYS, unix.EPERM: // an old kernel, or a filter that doesn't know the call
+		p.useTimer()
+	}
+	return 0
+}
+
+// poll waits for ms; 0 only looks, -1 waits for the timer.
+func (p *epoll) poll(events []event, ms int) int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+		uintptr(len(events)), uintptr(ms), 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// useTimer makes wait use a timer descriptor. Where even that fails, wait
+// returns at once and the loop turns without a pause: busy, never late.
+func (p *epoll) useTimer() {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return
+	}
+	if p.add(fd, unix.EPOLLIN|unix.EPOLLET, timerTag) != nil {
+		unix.Close(fd)
+		return
+	}
+	p.timer = fd
+}
+
+func (p *epoll) close() {
+	unix.Close(p.fd)
+	if p.timer >= 0 {
+		unix.Close(p.timer)
+	}
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/gateway/wire"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// settings are what every worker of an engine shares and none changes.
+type settings struct {
+	options Options
+	rate    Rate
+	codec   wire.Codec
+	frame   []byte // one encoded request
+	depth   int    // requests in flight per connection, at most
+	clock   clock
+	next    *atomic.Uint32 // index of the next connection to be opened
+}
+
+// worker is one thread of the load: it owns its connections and everything
+// that is counted on them. Only mail passes between it and the engine.
+type worker struct {
+	*settings
+	number int // among the engine's workers
+	mail   *mailbox
+
+	epoll  epoll
+	events []event
+	conns  []*conn
+	batch  []byte // the frame, over and over: several requests in one send
+	buffer []byte // what is being received
+
+	// The schedule of an open loop, and the think times of a closed one.
+	schedule *Schedule
+	origin   int64
+	due      int64
+	heldFrom int64 // since this stamp requests wait for room; 0: none do
+	holding  bool  // a request is due and no connection has room
+	turn     int   // connection that is asked first for room
+	dirty    []*conn
+	thinking alarms
+
+	// The books.
+	slice    openSlice
+	current  *interval
+	gap      *interval // counts what happens outside of slices
+	kept     *block
+	totals   Totals
+	ownLag   *tally
+	answers  map[string]int64
+	endings  map[string]int64
+	inFlight int64 // requests in the rings, timeouts not counted
+	quota    int64 // requests that may still be begun; -1: no limit
+	measured bool  // a measured slice has begun
+	spent    bool  // the quota is used up and answered, and the engine told
+
+	lastPart  []byte // the error answer seen last, and its words
+	lastWord  string
+	explained int
+
+	syncing   int   // connections that still drain
+	syncUntil int64 // when those are given up
+	syncs     []results.Sync
+
+	latest    int64 // stamp of the last read of this turn; 0: none
+	lookAt    int64 // when to look for timeouts and connections to open
+	scanAt    int64 // when to look for timeouts again
+	alive     int   // open connections
+	deadSince int64 // none is open since; 0: there is one
+	lastCause string
+	failed    bool
+	running   bool // the load has begun
+	stopping  bool
+	stopUntil int64
+}
+
+// openSlice is the slice that a worker is in.
+type openSlice struct {
+	open    bool
+	index   int
+	mode    results.Mode
+	start   int64
+	number  int // intervals so far
+	record  bool
+	room    int // requests that may still be kept
+	dropped int64
+	cpu     int64 // CPU time of the process at the start
+}
+
+// newWorker returns a worker with its connections, opened by the caller.
+func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make epoll: %w", err)
+	}
+	w := &worker{
+		settings: s, number: number, mail: mail, conns: conns,
+		epoll:   epoll{fd: fd, timer: -1},
+		events:  make([]event, 256),
+		buffer:  make([]byte, 256<<10+wire.HeadMax),
+		gap:     &interval{end: never},
+		ownLag:  new(tally),
+		answers: map[string]int64{}, endings: map[string]int64{},
+		quota: -1,
+		dirty: make([]*conn, 0, len(conns)),
+	}
+	w.current = w.gap
+	const most = 128 << 10 // bytes of one send, where a frame isn't longer
+	n := max(1, min(most/len(s.frame), s.depth))
+	for range n {
+		w.batch = append(w.batch, s.frame...)
+	}
+	if !s.rate.Closed() {
+		w.schedule = NewSchedule(s.rate, s.options.Arrivals, s.options.Seed)
+		w.due = never
+	}
+	for _, c := range conns {
+		if c.fd >= 0 {
+			w.alive++
+		}
+	}
+	if s.options.Think > 0 {
+		w.thinking.list = make([]alarm, 0, len(conns)*s.depth)
+	}
+	if err := w.epoll.add(mail.fd, unix.EPOLLIN, wakeTag); err != nil {
+		w.epoll.close()
+		return nil, fmt.Errorf("watch mailbox: %w", err)
+	}
+	return w, nil
+}
+
+// wakeTag is the tag of the mailbox's event.
+const wakeTag = 1<<32 - 1
+
+// run is the loop. It returns when a stop has been carried out.
+func (w *worker) run() {
+	runtime.LockOSThread() // and never unlocked: the thread ends with the loop
+	// A timer slack of 1 ns: sleeps end when asked, not 50 µs later. Where this
+	// is refused the spin covers most of it.
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	defer w.epoll.close()
+	now := w.clock.now()
+	for _, c := range w.conns {
+		if c.fd >= 0 {
+			w.watch(c, now)
+		}
+	}
+	for {
+		n := w.epoll.wait(w.events, w.patience())
+		w.latest = 0
+		for i := range w.events[:n] {
+			w.handle(&w.events[i])
+		}
+		// A closed loop lives on the stamps of its answers.
+		if now = w.latest; now == 0 || w.schedule != nil {
+			now = w.clock.now()
+		}
+		if w.turnRound(now) {
+			return
+		}
+	}
+}
+
+// turnRound does what a turn of the loop owes beside its events. It is true
+// when a stop has been carried out.
+func (w *worker) turnRound(now int64) bool {
+	if now >= w.lookAt {
+		w.look(now)
+	}
+	switch {
+	case w.stopping:
+		return w.stopped(now)
+	case !w.running:
+	case w.schedule != nil:
+		w.pace(now)
+	case len(w.thinking.list) > 0:
+		w.wakeThinkers(now)
+	}
+	if w.quota == 0 && w.inFlight == 0 && !w.spent {
+		w.spent = true
+		w.mail.report(report{kind: kindExhausted})
+	}
+	return false
+}
+
+// handle takes one event.
+func (w *worker) handle(e *event) {
+	v := untag(e)
+	switch v {
+	case wakeTag:
+		w.read(w.clock.now())
+		return
+	case timerTag:
+		return
+	}
+	c := w.conns[uint32(v)]
+	if c.fd < 0 || c.life != uint32(v>>32) {
+		return
+	}
+	if e.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		w.receive(c)
+	}
+	if e.Events&unix.EPOLLOUT != 0 && c.fd >= 0 && c.life == uint32(v>>32) {
+		w.flush(c)
+	}
+}
+
+// patience is how long (ns) the loop may sleep: until the next request is due,
+// less the spin, or the next look around. 0 means that it only looks.
+func (w *worker) patience() int64 {
+	until := w.lookAt
+	if w.running && !w.stopping {
+		switch {
+		case w.schedule != nil && !w.holding && w.quota != 0:
+			until = min(until, w.due-int64(w.options.Spin))
+		case len(w.thinking.list) > 0:
+			until = min(until, w.thinking.list[0].at-int64(w.options.Spin))
+		case w.schedule == nil && w.options.Think == 0:
+			// Nothing but answers moves a closed loop; the stamp is saved.
+			return lookNs
+		}
+	}
+	return until - w.clock.now()
+}
+
+// timeoutNs is the longest wait for an answer.
+func (s *settings) timeoutNs() int64 { return int64(s.options.Timeout / time.Nanosecond) }
