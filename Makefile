@@ -30,12 +30,12 @@ DEPS := $(CURDIR)/.ci/deps
 
 # What `make run` measures with; any flag of `ipcprobe run` may stand here.
 RUN_FLAGS ?= --duration 10s
-# Packages that test, test-pure and bench take, and flags for their go test.
+# Packages that the test targets and bench take, and flags for their go test.
 PKG ?= ./...
 TEST_FLAGS ?=
 KERNEL_FLAGS ?=
 BENCH ?= .
-BENCH_FLAGS ?= -benchmem
+BENCH_FLAGS = -p=1 -run='^$$' -bench='$(BENCH)' -benchmem
 
 C_FILES = $(shell find bpf gateway -name '*.[ch]' | sort)
 GO_FOLDERS := bpf cmd gateway load loader results
@@ -77,7 +77,9 @@ test-kernel: build ## the tests that load probes or hold figures against other t
 		IPCPROBE_TIER= $(GO) test -count=1 -p=1 -timeout=20m -exec $(AS_ROOT) $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages
 
 bench: build ## the benchmarks; BENCH=regexp and PKG=./folder narrow it down
-	@$(GO) test -run='^$$' -bench='$(BENCH)' $(BENCH_FLAGS) -p=1 -exec $(AS_ROOT) $(PKG)
+	@kernel=$$($(LIST_KERNEL_PACKAGES)); pure=$$($(GO) list $(PKG) | grep -vxF "$$kernel" || true); \
+		[ -z "$$pure" ] || IPCPROBE_TIER=pure $(GO) test $(BENCH_FLAGS) $$pure; \
+		[ -z "$$kernel" ] || $(GO) test -exec $(AS_ROOT) $(BENCH_FLAGS) $$kernel
 
 lint: ## gofmt, go vet, staticcheck, clang-format and the rules of the house
 	@$(DEPS) build lint

@@ -128,3 +128,35 @@ func deps(t *testing.T, machine, check string, groups ...string) (exit int, stde
 	}
 	return command.ProcessState.ExitCode(), said.String()
 }
+
+// .ci/as-root is run as somebody whom id takes for an ordinary user.
+func TestAsRootGoesThroughSudoOrSaysWhatToDo(t *testing.T) {
+	for _, row := range []struct {
+		name, user string
+		sudo       bool
+		exit       int
+		says       string
+	}{
+		{name: "root", user: "0", says: "probe=a b"},
+		{name: "a user with sudo", user: "1000", sudo: true, says: "sudo probe=a b"},
+		{name: "a user without", user: "1000", exit: 2, says: "run this as root: sh -c"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			machine := bareMachine(t, "bash", "env", "sh")
+			write(t, filepath.Join(machine, "id"), "#!/bin/sh\necho "+row.user+"\n")
+			if row.sudo {
+				// Like the real one it hands on nothing of the caller's environment.
+				write(t, filepath.Join(machine, "sudo"), "#!/bin/sh\nprintf 'sudo '\nshift\nexec env -i \"$@\"\n")
+			}
+			command := exec.Command("bash", "../.ci/as-root", "sh", "-c", `printf 'probe=%s' "$IPCPROBE_TEST"`)
+			command.Env = []string{"PATH=" + machine, "IPCPROBE_TEST=a b"}
+			out, err := command.CombinedOutput()
+			if command.ProcessState == nil {
+				t.Fatal(err)
+			}
+			if got := command.ProcessState.ExitCode(); got != row.exit || !strings.Contains(string(out), row.says) {
+				t.Errorf("exit code %d, said %q; want %d and %q", got, out, row.exit, row.says)
+			}
+		})
+	}
+}
