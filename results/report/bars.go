@@ -74,10 +74,7 @@ func marks(d *results.Distribution, b results.HistogramBar, last bool) string {
 		return ""
 	}
 	var names []string
-	for _, q := range []struct {
-		name  string
-		value *int64
-	}{{"p50", d.P50}, {"p90", d.P90}, {"p95", d.P95}, {"p99", d.P99}, {"p99.9", d.P999}} {
+	for _, q := range quantiles(d) {
 		if q.value != nil && *q.value >= b.From && (*q.value < b.To || last && *q.value == b.To) {
 			names = append(names, q.name)
 		}
@@ -93,7 +90,10 @@ func stroke(part, whole int64, width int, unicode bool) string {
 	}
 	share := min(1, float64(part)/float64(whole))
 	if !unicode {
-		return strings.Repeat("#", max(1, int(share*float64(width)+0.5)))
+		if n := int(share*float64(width) + 0.5); n > 0 {
+			return strings.Repeat("#", n)
+		}
+		return "."
 	}
 	eighths := max(1, int(share*float64(width)*8+0.5))
 	s := strings.Repeat("█", eighths/8)

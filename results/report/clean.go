@@ -18,14 +18,14 @@ const nbsp = '\u00a0'
 // clean makes s fit to stand anywhere in a line: control characters, escape
 // sequences, bytes that are no UTF-8, line breaks, marks that change the writing
 // direction and other characters without a shape become visible escapes such as
-// \x1b or \u{202e}. What is left has a known width. cleaning twice changes
-// nothing.
+// \x1b or \u{202e}. What is left has a known width.
 func clean(s string) string {
 	if isCalm(s) {
 		return s
 	}
 	var b strings.Builder
-	marks := 0 // combining marks since the last character with a width
+	marks := 0     // combining marks since the last character with a width
+	based := false // that character can carry a mark
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		combining := unicode.In(r, unicode.Mn, unicode.Me)
@@ -45,7 +45,7 @@ func clean(s string) string {
 		case r < ' ' || r == 0x7f:
 			fmt.Fprintf(&b, `\x%02x`, r)
 			marks = 0
-		case combining && b.Len() > 0 && marks < 2 && !isSelector(r):
+		case combining && based && marks < 2 && !isSelector(r):
 			b.WriteRune(r)
 			marks++
 		case r == nbsp || !combining && hasShape(r):
@@ -53,8 +53,11 @@ func clean(s string) string {
 			marks = 0
 		default:
 			fmt.Fprintf(&b, `\u{%x}`, r)
-			marks = 0
+			if !combining {
+				marks = 0
+			}
 		}
+		based = combining && based || !combining && hasShape(r) && r != ' '
 		i += size
 	}
 	return b.String()

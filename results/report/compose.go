@@ -25,9 +25,13 @@ func compose(r *results.Result) document {
 // measurement is invalid, and not merely for having ended early.
 func withheld(r *results.Result) bool { return !r.Valid && !r.Run.Partial }
 
-// remark marks the figures of a run that ended before its time.
+// remark marks the figures of a run that ended before its time, and those of an
+// invalid one.
 func remark(r *results.Result) string {
-	if !r.Run.Partial {
+	switch {
+	case withheld(r):
+		return "of an invalid measurement"
+	case !r.Run.Partial:
 		return ""
 	}
 	return "until the run broke off at " + elapsed(r.Run.DurationNs)
@@ -46,6 +50,11 @@ func unprobed(r *results.Result) string {
 	if !hasSlices(r, results.Probed) {
 		return "no slice of the run was probed"
 	}
+	return explained(r)
+}
+
+// explained points to the warnings, where there are any.
+func explained(r *results.Result) string {
 	if len(r.Warnings) > 0 {
 		return "see the warnings"
 	}

@@ -17,10 +17,11 @@ func Doctor(w io.Writer, checks []results.Check, s Style) error {
 	for _, c := range checks {
 		t.rows = append(t.rows, []text{name(c.Name), state(c), say(c.Needs)})
 	}
+	var d document
 	if len(t.rows) > 0 {
 		sec.blocks = append(sec.blocks, t)
+		d.sections = append(d.sections, sec)
 	}
-	d := document{sections: []section{sec}}
 	for _, c := range checks {
 		if !c.Works {
 			d.sections = append(d.sections, ailment(c))
@@ -75,10 +76,10 @@ func outcome(checks []results.Check) text {
 		return in(bad, "Nothing was checked.")
 	case required > 0:
 		return in(bad, "ipcprobe run can’t do its whole job here: ").
-			with(count(int64(required)) + " of what it needs is missing. ipcprobe load needs none of it.")
+			with(plural(int64(required), "required check") + " failed. ipcprobe load needs none of them.")
 	case optional > 0:
 		return in(good, "ipcprobe run can do its whole job here").
-			with("; " + count(int64(optional)) + " of what it may use is missing.")
+			with("; " + plural(int64(optional), "optional check") + " failed.")
 	}
 	return in(good, "ipcprobe run can do its whole job here.")
 }

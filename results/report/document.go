@@ -46,6 +46,7 @@ type col struct {
 	title       string
 	right       bool
 	flexible    bool // its cells may be shortened
+	most        int  // cells that it takes at a terminal at most; 0: any
 	dispensable int
 	bar         int // drawn width of a bar column, whose cells are empty; 0 for text
 }

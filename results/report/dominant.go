@@ -3,6 +3,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,23 @@ func whole(l *results.Legs) bool {
 	return true
 }
 
+// negligible is the share of the mean round trip below which what the legs
+// miss of it is rounding.
+const negligible = 0.0005
+
+// meansOf are the means of the legs and what they add up to. Where they miss
+// more of the mean round trip than rounding, the rest is a fifth part.
+func meansOf(l *results.Legs) (means []float64, sum float64) {
+	for _, leg := range legsOf(l) {
+		means = append(means, leg.dist.Mean)
+		sum += leg.dist.Mean
+	}
+	if missing := l.RoundTrip.Mean - sum; math.Abs(missing) >= negligible*l.RoundTrip.Mean {
+		return append(means, missing), l.RoundTrip.Mean
+	}
+	return means, sum
+}
+
 // ranked are the legs with their whole-number shares of 100, largest first.
 type ranked struct {
 	leg
@@ -49,15 +67,11 @@ type ranked struct {
 
 func rank(l *results.Legs) []ranked {
 	legs := legsOf(l)
-	means := make([]float64, len(legs))
-	var sum float64
-	for i, leg := range legs {
-		means[i] = leg.dist.Mean
-		sum += leg.dist.Mean
-	}
+	means, sum := meansOf(l)
+	shares := apportion(100, means, sum)
 	out := make([]ranked, len(legs))
-	for i, share := range apportion(100, means, sum) {
-		out[i] = ranked{legs[i], share}
+	for i, leg := range legs {
+		out[i] = ranked{leg, shares[i]}
 	}
 	slices.SortStableFunc(out, func(a, b ranked) int {
 		switch {
@@ -74,15 +88,17 @@ func rank(l *results.Legs) []ranked {
 // madeOf is the second sentence: what a request's time is made of.
 func madeOf(r *results.Result) text {
 	if !whole(r.Legs) {
-		return say("What a request’s time is made of was not measured: " + unjoined(r) + ".")
+		return say("What a request’s time is made of, and what dominates, was not measured: " + unjoined(r) + ".")
 	}
 	var parts []string
+	left := int64(100)
 	rest := false
 	for _, leg := range rank(r.Legs) {
 		if leg.share == 0 {
 			rest = true
 			continue
 		}
+		left -= leg.share
 		parts = append(parts, unit(strconv.FormatInt(leg.share, 10), "%")+" is "+leg.noun)
 	}
 	for i := 1; i < len(parts); i++ {
@@ -90,7 +106,10 @@ func madeOf(r *results.Result) text {
 	}
 	t := say("Of a request’s mean round trip of ").and(in(strong, duration(r.Legs.RoundTrip.Mean))).
 		with(", " + listing(parts))
-	if rest {
+	switch {
+	case left > 0:
+		t = t.with("; " + unit(strconv.FormatInt(left, 10), "%") + " is unaccounted for")
+	case rest:
 		t = t.with("; the rest is below 1" + string(nbsp) + "%")
 	}
 	return t.with(".")

@@ -17,12 +17,16 @@ func ptr[T any](v T) *T { return &v }
 func recorded(seed uint64, n int, median, spread float64) *hdrhistogram.Histogram {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	h := results.NewHistogram()
-	for range n {
+	weight := 1
+	if n%10 == 0 && n > 10_000 {
+		weight = 10
+	}
+	for range n / weight {
 		v := median * math.Exp(spread*rng.NormFloat64())
 		if rng.IntN(500) == 0 {
 			v *= 4 + 10*rng.Float64()
 		}
-		if err := h.RecordValue(int64(v)); err != nil {
+		if err := h.RecordValues(int64(v), int64(weight)); err != nil {
 			panic(err)
 		}
 	}
@@ -89,7 +93,7 @@ func healthy() *results.Result {
 			SendLag: spread(7, 206_000, 900, 0.5), Histogram: barsOf(response),
 			P50Interval: &[2]float64{91_200, 92_900}, P99Interval: &[2]float64{151_000, 163_000}},
 		Legs: legs,
-		Join: &results.Join{Requests: 206_031, Matched: 206_000, Unmatched: map[string]int64{"no taken": 20, "no answered": 11},
+		Join: &results.Join{Requests: 206_031, Matched: 206_000, Unmatched: map[string]int64{"lost event": 20, "not seen": 11},
 			MatchedPct: 99.98495, Identity: 205_200, Residual: spread(8, 206_000, 40, 0.5)},
 		Syscalls: []results.Syscall{
 			call("poll", 103_000, 206_000, nil, spread(10, 103_000, 12_000, 0.6)),
@@ -177,7 +181,7 @@ func partial() *results.Result {
 func unmatched() *results.Result {
 	r := healthy()
 	r.Legs = nil
-	r.Join = &results.Join{Requests: 206_031, Unmatched: map[string]int64{"no sync": 206_031}}
+	r.Join = &results.Join{Requests: 206_031, Unmatched: map[string]int64{"no anchor": 206_031}}
 	r.Loss.Lost, r.Loss.Emitted, r.Loss.Reconciled, r.Loss.Dropped = 812_000, 11_990, false, 10
 	r.Loss.Programs = []results.ProgramLoss{{Name: "sock_send_length", Seen: 824_000, Emitted: 11_990, Lost: 812_000, Filtered: 10},
 		{Name: "sys_exit", Seen: 824_212, Filtered: 824_212}}
@@ -201,7 +205,7 @@ func hostile() *results.Result {
 	r.Target.Ended = evil
 	r.Run.Name, r.Run.StartedAt, r.Tool.Version = evil, evil, evil
 	r.Environment.Kernel, r.Environment.CPUModel = evil+wide, evil+wide
-	r.Load.Loop, r.Load.Arrivals = evil, evil
+	r.Load.Arrivals = evil
 	for i := range r.Syscalls {
 		r.Syscalls[i].Name = evil + wide
 		r.Syscalls[i].Errors = map[string]int64{evil: 1, wide: 2}
@@ -252,7 +256,9 @@ func huge() *results.Result {
 		Requests: results.Counts{Sent: most, OK: most / 2, Error: most / 8, Timeout: most / 8, Broken: most / 8, Censored: most / 8}}
 	r.Latency = &results.Latency{ResponseTime: giant, RoundTrip: giant, SendLag: giant, P50Interval: &[2]float64{1e18, 9e18},
 		Histogram: []results.HistogramBar{{From: 0, To: most / 2, Count: most / 4}, {From: most / 2, To: most, Count: most / 2}}}
-	r.Legs = &results.Legs{RoundTrip: giant, SendCall: giant, QueueWait: giant, ServiceTime: giant, ReplyDelivery: giant}
+	quarter := *giant
+	quarter.Mean = giant.Mean / 4
+	r.Legs = &results.Legs{RoundTrip: giant, SendCall: &quarter, QueueWait: &quarter, ServiceTime: &quarter, ReplyDelivery: &quarter}
 	for i := range r.Syscalls {
 		r.Syscalls[i] = results.Syscall{Name: r.Syscalls[i].Name, Calls: most, CallsPerRequest: 1e18, BytesPerCall: ptr(1e18), TotalNs: most,
 			Latency: giant, Errors: map[string]int64{"EAGAIN": most}}
@@ -261,7 +267,7 @@ func huge() *results.Result {
 	r.Memory = &results.Memory{RSSBaselineBytes: 1, RSSPeakBytes: most, RSSFinalBytes: most, Source: "smaps_rollup"}
 	r.Loss = &results.Loss{Seen: math.MaxUint64, Emitted: math.MaxUint64, Filtered: math.MaxUint64, Lost: math.MaxUint64, Dropped: math.MaxUint64}
 	r.Join = &results.Join{Requests: most, Matched: most - 1, MatchedPct: 99.9999999, Identity: most, Residual: giant,
-		Unmatched: map[string]int64{"no taken": most}}
+		Unmatched: map[string]int64{"not seen": most}}
 	r.Overhead.Programs[0].Runs, r.Overhead.Programs[0].NsPerRun = math.MaxUint64, 1e18
 	return r
 }

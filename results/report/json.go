@@ -36,12 +36,13 @@ func JSON(w io.Writer, r *results.Result) error {
 }
 
 // quiet escapes what encoding/json leaves in strings and a terminal might act
-// on: DEL, the C1 controls and the marks of writing direction.
+// on: DEL, the C1 controls and the marks of writing direction. U+FFFD is escaped
+// too, as encoding/json does where it first puts it for a broken byte.
 func quiet(doc []byte) []byte {
 	out := make([]byte, 0, len(doc))
 	for i := 0; i < len(doc); {
 		r, size := utf8.DecodeRune(doc[i:])
-		if r >= 0x7f && r <= 0x9f || r > 0x9f && r < 0x10000 && unicode.Is(unicode.Cf, r) {
+		if r >= 0x7f && r <= 0x9f || r == utf8.RuneError || r > 0x9f && r < 0x10000 && unicode.Is(unicode.Cf, r) {
 			out = fmt.Appendf(out, `\u%04x`, r)
 		} else {
 			out = append(out, doc[i:i+size]...)
@@ -122,7 +123,7 @@ func ReadJSON(r io.Reader) (*results.Result, error) {
 	}
 	var head struct {
 		SchemaVersion *int            `json:"schema_version"`
-		Valid         *bool           `json:"valid"`
+		Valid         json.RawMessage `json:"valid"`
 		Run           json.RawMessage `json:"run"`
 	}
 	if err := json.Unmarshal(doc, &head); err != nil {
@@ -151,7 +152,7 @@ func explain(err error, size int) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &syntax) && syntax.Offset >= int64(size):
+	case errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
 		return fmt.Errorf("it ends in the middle, after %d bytes", size)
 	case errors.As(err, &syntax):
 		return fmt.Errorf("it is damaged at byte %d: %s", syntax.Offset, clean(syntax.Error()))

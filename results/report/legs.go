@@ -3,14 +3,8 @@
 package report
 
 import (
-	"math"
-
 	"github.com/ipcprobe/ipcprobe/results"
 )
-
-// negligible is the share of the mean round trip below which what the legs
-// miss of it is rounding.
-const negligible = 0.0005
 
 // legsSection is the table of a request's legs. Its means add up to the mean
 // round trip and its shares to 100, as they are printed.
@@ -21,23 +15,12 @@ func legsSection(r *results.Result) section {
 		return s
 	}
 	legs, total := legsOf(r.Legs), r.Legs.RoundTrip
-	means := make([]float64, len(legs))
-	var sum float64
-	for i, leg := range legs {
-		means[i] = leg.dist.Mean
-		sum += leg.dist.Mean
-	}
+	means, sum := meansOf(r.Legs)
 	t := table{columns: []col{
 		{title: "leg"}, {title: "mean", right: true}, {title: "share", right: true},
 		{bar: 18, dispensable: 1}, {title: "p50", right: true}, {title: "p99", right: true},
 	}}
-	missing := total.Mean - sum
-	if math.Abs(missing) >= negligible*total.Mean {
-		means = append(means, missing)
-		sum = total.Mean
-	}
 	printedTotal, printed := column(total.Mean, scaled(means, total.Mean, sum))
-	var few []string
 	for i, permille := range apportion(1000, means, sum) {
 		share := unit(decimal(float64(permille)/10, 1), "%")
 		if i == len(legs) {
@@ -48,15 +31,11 @@ func legsSection(r *results.Result) section {
 		t.permille = append(t.permille, permille)
 		t.rows = append(t.rows, []text{say(leg.name), say(printed[i]), say(share),
 			nil, say(quantile(leg.dist.P50)), say(quantile(leg.dist.P99))})
-		if leg.dist.P50 == nil || leg.dist.P99 == nil {
-			few = append(few, leg.name)
-		}
 	}
 	t.total = row("round trip", printedTotal, unit("100.0", "%"), "", quantile(total.P50), quantile(total.P99))
 	s.blocks = []block{t}
-	if len(few) > 0 {
-		s.blocks = append(s.blocks, paragraph{note: true, text: say(dash + " " + count(total.Count) +
-			" joined requests are too few for this percentile.")})
+	if n := tooFew(total, "p50", "p99"); n != "" {
+		s.blocks = append(s.blocks, paragraph{note: true, text: say(n)})
 	}
 	s.blocks = append(s.blocks, paragraph{note: true, text: say("Of " + count(total.Count) +
 		" joined requests of the probed slices. Means add up, percentiles don’t.")})

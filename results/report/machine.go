@@ -17,7 +17,7 @@ func cpuSection(r *results.Result) section {
 	s := section{title: "CPU", remark: remark(r)}
 	c := r.CPU
 	if c == nil {
-		s.blocks = []block{absent("")}
+		s.blocks = []block{absent(explained(r))}
 		return s
 	}
 	list := facts{{"utilisation", utilisation(c)}}
@@ -53,7 +53,7 @@ func functions(all []results.Function) table {
 	slices.SortStableFunc(top, func(a, b results.Function) int { return cmp.Compare(b.SelfPct, a.SelfPct) })
 	t := table{columns: []col{
 		{title: "   function", flexible: true}, {title: "self", right: true},
-		{title: "with callees", right: true, dispensable: 2}, {title: "in", flexible: true, dispensable: 1},
+		{title: "with callees", right: true, dispensable: 2}, {title: "in", flexible: true, most: 18, dispensable: 1},
 	}}
 	for i, f := range top[:min(len(top), maxFunctions)] {
 		number := say(count(int64(i+1)) + "." + string(nbsp))
@@ -68,7 +68,7 @@ func memorySection(r *results.Result) section {
 	s := section{title: "Memory", remark: remark(r)}
 	m := r.Memory
 	if m == nil {
-		s.blocks = []block{absent("")}
+		s.blocks = []block{absent(explained(r))}
 		return s
 	}
 	t := say("before " + bytesize(float64(m.RSSBaselineBytes)) + " → peak ").
@@ -78,7 +78,7 @@ func memorySection(r *results.Result) section {
 	case grown > 0:
 		t = t.with(" (+" + bytesize(float64(grown)) + ")")
 	case grown < 0:
-		t = t.with(" (−" + bytesize(float64(-grown)) + ")")
+		t = t.with(" (-" + bytesize(float64(-grown)) + ")")
 	}
 	list := facts{{"resident", t}}
 	if m.Source != "" {

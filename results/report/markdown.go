@@ -57,12 +57,11 @@ func markdownBlock(b block) string {
 	return ""
 }
 
-// markdownFacts sets facts as a table without a visible head.
+// markdownFacts sets facts as a list.
 func markdownFacts(list facts) string {
 	var s strings.Builder
-	s.WriteString("| | |\n| --- | --- |\n")
 	for _, f := range list {
-		s.WriteString("| " + markup(say(f.label)) + " | " + markup(f.text) + " |\n")
+		s.WriteString("- " + markup(say(f.label)) + ": " + markup(f.text) + "\n")
 	}
 	return s.String()
 }
@@ -74,7 +73,7 @@ func markdownTable(t table) string {
 		if c.bar > 0 {
 			continue
 		}
-		s.WriteString("| " + markup(say(c.title)) + " ")
+		s.WriteString("| " + markup(say(strings.TrimSpace(c.title))) + " ")
 		if c.right {
 			rule.WriteString("| ---: ")
 		} else {

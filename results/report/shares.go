@@ -48,21 +48,16 @@ func apportion(total int64, parts []float64, sum float64) []int64 {
 // too: all in the unit of the total, with the same decimals, each rounded so
 // that the sum is the total's printed figure.
 func column(total float64, parts []float64) (printedTotal string, printed []string) {
-	u := timeUnits[0]
-	for _, larger := range timeUnits[1:] {
-		if total >= 0.9995*larger.ns {
-			u = larger
-		}
-	}
+	name, scale := scaleOf(total)
 	decimals := 2
-	if total/u.ns >= 99.995 {
+	if total/scale >= 99.995 {
 		decimals = 1
 	}
-	step := u.ns / math.Pow(10, float64(decimals))
+	step := scale / math.Pow(10, float64(decimals))
 	whole := int64(math.Round(total / step))
 	printed = make([]string, len(parts))
 	for i, n := range apportion(whole, parts, total) {
-		printed[i] = unit(decimal(float64(n)*step/u.ns, decimals), u.name)
+		printed[i] = unit(decimal(float64(n)*step/scale, decimals), name)
 	}
-	return unit(decimal(float64(whole)*step/u.ns, decimals), u.name), printed
+	return unit(decimal(float64(whole)*step/scale, decimals), name), printed
 }

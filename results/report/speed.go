@@ -3,6 +3,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -27,21 +28,17 @@ func answered(r *results.Result) text {
 	case withheld(r):
 		return in(warned, "not quoted, the measurement is invalid")
 	case l.AchievedRPS != nil:
-		t := in(strong, unit(significant(*l.AchievedRPS), "requests/s"))
-		if l.AchievedRange != nil {
-			t = t.with("  (95" + string(nbsp) + "% interval " + between(*l.AchievedRange) + ")")
+		if l.AchievedRange == nil {
+			return in(strong, unit(significant(*l.AchievedRPS), "requests/s"))
 		}
-		return t
+		point, lo, hi := interval(*l.AchievedRPS, *l.AchievedRange, 1)
+		return in(strong, unit(point, "requests/s")).
+			with(" (95" + string(nbsp) + "% interval " + lo + string(nbsp) + "–" + string(nbsp) + hi + ")")
 	}
 	if rate, ok := bareRate(r.Run.Slices); ok {
 		return say(unit(significant(rate), "requests/s") + " in the bare slices that were finished")
 	}
 	return in(faint, "not measured")
-}
-
-// between words an interval of rates.
-func between(interval [2]float64) string {
-	return significant(interval[0]) + string(nbsp) + "–" + string(nbsp) + significant(interval[1])
 }
 
 // bareRate is the mean rate of the finished bare slices.
@@ -65,10 +62,7 @@ func loadFacts(l *results.Load, causes map[string]int64) facts {
 	how := "as fast as the answers come (closed loop)"
 	if l.OfferedRPS != nil {
 		how = unit(significant(*l.OfferedRPS), "requests/s") + " (open loop"
-		if l.Arrivals != "" {
-			how += ", " + clean(l.Arrivals) + " arrivals"
-		}
-		how += ")"
+		how += arrivals(l) + ")"
 	}
 	out := facts{
 		{"offered", say(how)},
@@ -76,9 +70,20 @@ func loadFacts(l *results.Load, causes map[string]int64) facts {
 		{"requests", requestsText(l.Requests)},
 	}
 	if len(causes) > 0 {
-		out = append(out, fact{"errors", tallyText(causes)})
+		out = append(out, fact{"errors", tallyText(causes, plain)})
 	}
 	return append(out, fact{"generator", say(rough(l.GeneratorCPUPct) + " of one core")})
+}
+
+// arrivals words the schedule of an open loop.
+func arrivals(l *results.Load) string {
+	switch l.Arrivals {
+	case "":
+		return ""
+	case "poisson":
+		return ", Poisson arrivals"
+	}
+	return ", " + truncate(clean(l.Arrivals), 24, "…") + " arrivals"
 }
 
 // requestsText accounts for every request that was sent.
@@ -105,13 +110,13 @@ func requestsText(c results.Counts) text {
 }
 
 // tallyText lists counts by name, largest first.
-func tallyText(tally map[string]int64) text {
+func tallyText(tally map[string]int64, m manner) text {
 	var t text
 	for i, k := range byCount(tally) {
 		if i > 0 {
 			t = t.with(", ")
 		}
-		t = t.and(say(count(tally[k])+string(nbsp)), name(truncate(clean(k), 40, "…")))
+		t = t.and(say(count(tally[k])+string(nbsp)), in(m, truncate(clean(k), 40, "…")))
 	}
 	return t
 }
@@ -141,15 +146,15 @@ func latencyBlocks(l *results.Latency, open, hidden bool) []block {
 		{title: "p99", right: true}, {title: "p99.9", right: true},
 		{title: "mean", right: true, dispensable: 1}, {title: "max", right: true},
 	}}
-	var notes []text
+	var notes []string
 	add := func(label string, d *results.Distribution) {
 		if d == nil {
 			return
 		}
 		t.rows = append(t.rows, row(label, quantile(d.P50), quantile(d.P90), quantile(d.P95),
 			quantile(d.P99), quantile(d.P999), duration(d.Mean), duration(float64(d.Max))))
-		if n := tooFew(label, d); n != "" {
-			notes = append(notes, say(n))
+		if n := tooFew(d); n != "" && !slices.Contains(notes, n) {
+			notes = append(notes, n)
 		}
 	}
 	if !hidden {
@@ -169,7 +174,7 @@ func latencyBlocks(l *results.Latency, open, hidden bool) []block {
 		return append(out, absent("no request was answered"))
 	}
 	for _, n := range notes {
-		out = append(out, paragraph{text: n, note: true})
+		out = append(out, paragraph{text: say(n), note: true})
 	}
 	if hidden {
 		return out
@@ -187,22 +192,29 @@ func latencyBlocks(l *results.Latency, open, hidden bool) []block {
 	return out
 }
 
-// tooFew explains the dashes of a row.
-func tooFew(label string, d *results.Distribution) string {
+// tooFew explains the dashes among the named percentiles of a row; without names
+// among all that are shown.
+func tooFew(d *results.Distribution, shown ...string) string {
 	var missing []string
-	for _, q := range []struct {
-		name  string
-		value *int64
-	}{{"p50", d.P50}, {"p90", d.P90}, {"p95", d.P95}, {"p99", d.P99}, {"p99.9", d.P999}} {
-		if q.value == nil {
+	for _, q := range quantiles(d) {
+		if q.value == nil && (len(shown) == 0 || slices.Contains(shown, q.name)) {
 			missing = append(missing, q.name)
 		}
 	}
 	if len(missing) == 0 {
 		return ""
 	}
-	return dash + " " + label + ": " + count(d.Count) + " requests are too few for " +
-		strings.Join(missing, ", ") + "."
+	return dash + " " + plural(d.Count, "request") + " are too few for " + listing(missing) + "."
+}
+
+type namedQuantile struct {
+	name  string
+	value *int64
+}
+
+// quantiles are the percentiles that a report shows.
+func quantiles(d *results.Distribution) []namedQuantile {
+	return []namedQuantile{{"p50", d.P50}, {"p90", d.P90}, {"p95", d.P95}, {"p99", d.P99}, {"p99.9", d.P999}}
 }
 
 func intervalNote(l *results.Latency) string {
@@ -220,6 +232,8 @@ func intervalNote(l *results.Latency) string {
 }
 
 // span95 words an interval of durations.
-func span95(interval [2]float64) string {
-	return duration(interval[0]) + string(nbsp) + "–" + string(nbsp) + duration(interval[1])
+func span95(ends [2]float64) string {
+	name, scale := scaleOf(ends[1])
+	_, lo, hi := interval(ends[0], ends, scale)
+	return unit(lo+string(nbsp)+"–"+string(nbsp)+hi, name)
 }

@@ -31,7 +31,7 @@ func syscallSection(r *results.Result) section {
 	for i, c := range rows {
 		total += float64(c.TotalNs)
 		if failed := sum(c.Errors); failed > 0 {
-			errors = append(errors, name(truncate(clean(c.Name), 24, "…")).with(" failed with ").and(tallyText(c.Errors)))
+			errors = append(errors, name(truncate(clean(c.Name), 24, "…")).with(" failed with ").and(tallyText(c.Errors, foreign)))
 		}
 		if i < maxSyscalls {
 			t.rows = append(t.rows, syscallRow(c))
@@ -41,12 +41,22 @@ func syscallSection(r *results.Result) section {
 		t.rows = append(t.rows, others(rows[maxSyscalls:]))
 	}
 	s.blocks = []block{t}
+	if rare(rows) {
+		s.blocks = append(s.blocks, paragraph{note: true, text: say(dash + " too few calls for the percentile, or no bytes to count.")})
+	}
+	s.blocks = append(s.blocks, paragraph{note: true, text: say("Together " + duration(total) +
+		" in the probed slices; time asleep in a call counts as the call’s.")})
 	if len(errors) > 0 {
 		s.blocks = append(s.blocks, errors)
 	}
-	s.blocks = append(s.blocks, paragraph{note: true, text: say("Together " + duration(total) +
-		" in the probed slices, all threads; time asleep in a call counts as the call’s.")})
 	return s
+}
+
+// rare reports whether a call came too seldom for its percentiles.
+func rare(calls []results.Syscall) bool {
+	return slices.ContainsFunc(calls, func(c results.Syscall) bool {
+		return c.Latency == nil || c.Latency.P50 == nil || c.Latency.P99 == nil
+	})
 }
 
 func syscallRow(c results.Syscall) []text {
@@ -73,6 +83,8 @@ func each(x float64) string {
 		return "<0.001"
 	case x > 0 && x < 0.0995:
 		return decimal(x, 3)
+	case x >= 99_999_999.5:
+		return short(x)
 	}
 	return significant(x)
 }

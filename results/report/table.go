@@ -62,6 +62,9 @@ func measureGrid(t table, s Style) *grid {
 				g.widths[i] = max(g.widths[i], cellsOf(s.settle(r[i])))
 			}
 		}
+		if c.most > 0 {
+			g.widths[i] = min(g.widths[i], c.most)
+		}
 	}
 	return g
 }

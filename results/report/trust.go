@@ -14,8 +14,12 @@ func overheadSection(r *results.Result) section {
 	o := r.Overhead
 	if o == nil {
 		reason := unprobed(r)
-		if reason == "" || hasSlices(r, results.Probed) && !hasSlices(r, results.Bare) {
+		switch {
+		case !hasSlices(r, results.Probed):
+		case !hasSlices(r, results.Bare):
 			reason = "there is no bare slice to compare with"
+		case reason == "":
+			reason = "too few neighbouring slices"
 		}
 		s.blocks = []block{absent(reason)}
 		return s
@@ -26,10 +30,10 @@ func overheadSection(r *results.Result) section {
 		throughputInterval, cpuInterval = nil, o.Interval
 	}
 	if o.ThroughputPct != nil {
-		list = append(list, fact{"throughput", cost(*o.ThroughputPct, "lower", "higher", throughputInterval)})
+		list = append(list, fact{"throughput", cost("fell by ", *o.ThroughputPct, throughputInterval)})
 	}
 	if o.CPUPct != nil {
-		list = append(list, fact{"CPU a request", cost(*o.CPUPct, "higher", "lower", cpuInterval)})
+		list = append(list, fact{"CPU a request", cost("rose by ", *o.CPUPct, cpuInterval)})
 	}
 	if len(list) == 0 {
 		list = append(list, fact{"cost", in(faint, "not measured: too few neighbouring slices")})
@@ -44,21 +48,16 @@ func overheadSection(r *results.Result) section {
 	return s
 }
 
-// cost words a change in percent and its interval. up is the word for a
-// positive figure.
-func cost(pct float64, up, down string, interval *[2]float64) text {
-	word := up
-	if pct < 0 {
-		pct, word = -pct, down
-	}
-	t := in(strong, unit(decimal(pct, 1), "%")).with(" " + word)
+// cost words a change in percent and its interval.
+func cost(verb string, pct float64, interval *[2]float64) text {
+	t := say(verb).and(in(strong, unit(decimal(pct, 1), "%")))
 	if interval == nil {
 		return t
 	}
 	lo, hi := interval[0], interval[1]
-	t = t.with(fmt.Sprintf("  (95%c%% interval %s to %s)", nbsp, unit(decimal(lo, 1), "%"), unit(decimal(hi, 1), "%")))
+	t = t.with(fmt.Sprintf(" (95%c%% interval %s to %s)", nbsp, unit(decimal(lo, 1), "%"), unit(decimal(hi, 1), "%")))
 	if lo <= 0 && hi >= 0 {
-		t = t.with(", not to be told from nothing")
+		t = t.with(", not distinguishable from none")
 	}
 	return t
 }
@@ -67,7 +66,7 @@ func programs(all []results.ProgramCost) table {
 	t := table{columns: []col{{title: "program", flexible: true}, {title: "runs", right: true},
 		{title: "ns/run", right: true}}}
 	for _, p := range all {
-		t.rows = append(t.rows, []text{name(p.Name), say(short(float64(p.Runs))), say(significant(p.NsPerRun))})
+		t.rows = append(t.rows, []text{name(p.Name), say(short(float64(p.Runs))), say(each(p.NsPerRun))})
 	}
 	return t
 }
@@ -123,12 +122,15 @@ func accountText(l *results.Loss) text {
 
 func joinFacts(j *results.Join) facts {
 	matched := in(strong, nearly(j.MatchedPct)).with(" of " + plural(j.Requests, "request") + " matched")
-	if j.Requests == 0 {
+	switch {
+	case j.Requests == 0:
 		matched = in(faint, "no request lay wholly inside a probed slice")
+	case j.Matched == 0:
+		matched = in(bad, "none of "+plural(j.Requests, "request")+" matched")
 	}
 	list := facts{{"joined", matched}}
 	if sum(j.Unmatched) > 0 {
-		list = append(list, fact{"unmatched", tallyText(j.Unmatched)})
+		list = append(list, fact{"unmatched", tallyText(j.Unmatched, plain)})
 	}
 	if j.Matched == 0 {
 		return list

@@ -46,6 +46,28 @@ func grouped(digits string) string {
 	return sign + b.String()
 }
 
+// interval formats a figure and the ends of its interval with as many digits as
+// the width of the interval bears: two digits of the width count. scale is the
+// size of the unit they are to be in.
+func interval(point float64, ends [2]float64, scale float64) (p, lo, hi string) {
+	decimals := 0
+	if width := math.Abs(ends[1]-ends[0]) / scale; width > 0 && width < 10 {
+		decimals = min(3, 1-int(math.Floor(math.Log10(width))))
+	}
+	return decimal(point/scale, decimals), decimal(ends[0]/scale, decimals), decimal(ends[1]/scale, decimals)
+}
+
+// scaleOf is the unit in which a duration of this many ns is said.
+func scaleOf(ns float64) (name string, scale float64) {
+	u := timeUnits[0]
+	for _, larger := range timeUnits[1:] {
+		if math.Abs(ns) >= 0.9995*larger.ns {
+			u = larger
+		}
+	}
+	return u.name, u.ns
+}
+
 // count formats a whole number in full: 1,234,567.
 func count(n int64) string { return grouped(strconv.FormatInt(n, 10)) }
 
@@ -63,7 +85,12 @@ func short(n float64) string {
 	case math.Abs(n) < 999.5e9:
 		return unit(significant(n/1e9), "G")
 	}
-	return strconv.FormatFloat(n, 'e', 2, 64)
+	return scientific(n)
+}
+
+// scientific formats x with 3 significant digits and an exponent: 9.22e18.
+func scientific(x float64) string {
+	return strings.Replace(strconv.FormatFloat(x, 'e', 2, 64), "e+", "e", 1)
 }
 
 var timeUnits = []struct {
@@ -79,15 +106,10 @@ func duration(ns float64) string {
 		return unit(strconv.FormatFloat(ns, 'f', 0, 64), "ns")
 	}
 	if a >= 99_999.5e9 {
-		return unit(strconv.FormatFloat(ns/1e9, 'e', 2, 64), "s")
+		return unit(strings.Replace(scientific(ns/1e9), "e0", "e", 1), "s")
 	}
-	u := timeUnits[0]
-	for _, larger := range timeUnits[1:] {
-		if a >= 0.9995*larger.ns {
-			u = larger
-		}
-	}
-	return unit(significant(ns/u.ns), u.name)
+	name, scale := scaleOf(ns)
+	return unit(significant(ns/scale), name)
 }
 
 // quantile formats a percentile, or a dash where the count can't support it.
@@ -167,8 +189,11 @@ func rough(x float64) string {
 // nearly formats a share of which the last bit to 100 matters: anything short
 // of all is never rounded up to 100 %.
 func nearly(x float64) string {
-	if x >= 100 {
+	switch {
+	case x >= 100:
 		return unit("100", "%")
+	case x > 0 && x < 0.01:
+		return unit("<0.01", "%")
 	}
 	return unit(decimal(math.Floor(x*100)/100, 2), "%")
 }

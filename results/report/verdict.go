@@ -53,8 +53,8 @@ func invalidity(r *results.Result) []block {
 	if r.Run.Partial {
 		return append(out, paragraph{text: broke(r, "What was measured until then follows.")})
 	}
-	return append(out, paragraph{text: say(
-		"Speed is not shown below; what doesn’t depend on the fault is.")})
+	return append(out, paragraph{text: say("Throughput and response times are withheld. " +
+		"The rest was recorded all the same; read it with that in mind.")})
 }
 
 // broke says when and how a run ended early.
@@ -118,10 +118,7 @@ func howFast(r *results.Result) text {
 			t = subjectName(r).with(" falls behind: of ").with(offered).with(" offered it answers ").
 				and(in(strong, significant(*l.AchievedRPS)))
 		}
-		t = t.with(" (open loop, ")
-		if l.Arrivals != "" {
-			t = t.and(say(l.Arrivals + " arrivals, "))
-		}
+		t = t.with(" (open loop" + arrivals(l) + ", ")
 		t = t.with(inFlight(l) + ")")
 	}
 	if r.Latency != nil && r.Latency.ResponseTime != nil {
@@ -137,7 +134,7 @@ func howFast(r *results.Result) text {
 // that the count supports.
 func answeredWithin(d *results.Distribution, fromDue bool) text {
 	if d.P50 == nil {
-		return say("they are too few (" + count(d.Count) + ") to quote a percentile")
+		return say(plural(d.Count, "request") + " are too few to quote a percentile")
 	}
 	t := say("half are back within ").and(in(strong, quantile(d.P50)))
 	if fromDue {

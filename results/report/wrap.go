@@ -13,12 +13,12 @@ func wrap(t text, room int) []text {
 	used := 0
 	for _, w := range words(t) {
 		wide := cellsOf(w)
-		if used > 0 && used+1+wide <= room {
+		if len(line) > 0 && used+1+wide <= room {
 			line = append(line, span{" ", w[0].manner})
 			line, used = append(line, w...), used+1+wide
 			continue
 		}
-		if used > 0 {
+		if len(line) > 0 {
 			lines, line, used = append(lines, line), nil, 0
 		}
 		for wide > room {
@@ -29,7 +29,7 @@ func wrap(t text, room int) []text {
 		}
 		line, used = w, wide
 	}
-	if used > 0 || len(lines) == 0 {
+	if len(line) > 0 || len(lines) == 0 {
 		lines = append(lines, line)
 	}
 	return lines
