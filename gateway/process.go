@@ -123,6 +123,20 @@ func (p *Process) drain(from *os.File, to io.Writer) {
 	})
 }
 
+// awaitDrained waits until everything that the target wrote has arrived, but not
+// longer than limit.
+func (p *Process) awaitDrained(limit time.Duration) {
+	all := make(chan struct{})
+	go func() { // ends with the pipes, at the latest when own closes them
+		p.drained.Wait()
+		close(all)
+	}()
+	select {
+	case <-all:
+	case <-time.After(limit):
+	}
+}
+
 // own starts the command and stays with it until it is stopped. The thread is
 // locked: PR_SET_PDEATHSIG is sent when the thread that forked ends, not the
 // process. The ended process is collected only after its group was ended, so
@@ -148,10 +162,9 @@ func (p *Process) own(cmd *exec.Cmd, started chan<- error, closeOutputs func()) 
 	<-waited
 	_ = cmd.Wait() // collects it; how it ended is known already
 	// What left the group may hold the pipes open for ever.
-	giveUp := time.AfterFunc(100*time.Millisecond, closeOutputs)
-	p.drained.Wait()
-	giveUp.Stop()
+	p.awaitDrained(lastWordsTime)
 	closeOutputs()
+	p.drained.Wait()
 	close(p.stopped)
 }
 

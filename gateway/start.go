@@ -19,6 +19,11 @@ import (
 // DefaultReady is how long Start waits for the target to listen.
 const DefaultReady = 10 * time.Second
 
+// lastWordsTime is how long we wait for the rest of what a target wrote before
+// it ended. It comes at once unless a process that it left behind may still
+// write.
+const lastWordsTime = 100 * time.Millisecond
+
 // lookPace is how often Start looks whether the target listens.
 const lookPace = 10 * time.Millisecond
 
@@ -125,6 +130,7 @@ func (p *Process) awaitListening(ctx context.Context, tried string, o StartOptio
 // exitedEarly tells how a target ended that never listened.
 func (p *Process) exitedEarly(tried string) error {
 	how := p.Ending()
+	p.awaitDrained(lastWordsTime)
 	next := "run the command by itself and see why it ends"
 	if how.Known && how.Signal == 0 && how.Status == 0 {
 		next = "if it goes to the background, start it in the foreground, or start it yourself and use --pid"
