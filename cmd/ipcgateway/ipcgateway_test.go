@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -224,5 +223,5 @@ func submit(t *testing.T, socket string) (uint16, string) {
 	if _, err := io.ReadFull(c, body); err != nil {
 		t.Fatal(err)
 	}
-	return uint16(head[5]), fmt.Sprintf("%s", body)
+	return uint16(head[5]), string(body)
 }

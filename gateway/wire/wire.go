@@ -12,8 +12,8 @@ const (
 	// codec asks for more than this before it takes some.
 	HeadMax = 64 << 10
 
-	// PartMin is the size in bytes up to which an answer is never taken in
-	// parts. Whole answers are what Detail explains best, and errors are small.
+	// PartMin is the size in bytes up to which a frame or a line is never taken in
+	// parts. Whole ones are what Detail explains best, and errors are small.
 	PartMin = 4 << 10
 )
 
@@ -34,7 +34,7 @@ type Step struct {
 	// to the current answer. 0: nothing can be said before more bytes are read.
 	N int
 	// End: these bytes end the answer. Otherwise the same answer goes on, as the
-	// frames of a stream do, and the parts of an answer larger than PartMin.
+	// frames of a stream do, and the parts of a large answer.
 	End bool
 	// OK is meaningful with End: the server did what was asked.
 	OK bool
@@ -51,8 +51,8 @@ type Step struct {
 // after each answer. Nobody but a codec looks inside.
 type Cursor struct {
 	left   uint64 // bytes of the current unit still to be taken
-	taken  uint64 // bytes of the answer taken so far
-	items  uint64 // resp: replies still owed to the current answer
+	taken  uint64 // bytes taken so far of the answer, or of the part that is bounded
+	items  uint64 // resp: replies still owed to the answer
 	code   uint16 // the outcome's code, once known
 	state  uint8  // a codec's own stage
 	failed bool   // the answer is known to be an error
@@ -100,12 +100,4 @@ func (at *Cursor) part(n int) Step {
 
 func badFrame(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrFrame, fmt.Sprintf(format, args...))
-}
-
-// Parse returns the codec that a user named, as in --protocol ipc.
-func Parse(name string) (Codec, error) {
-	if name == "" || name == "ipc" {
-		return IPC{}, nil
-	}
-	return nil, fmt.Errorf("protocol %q is not known: say ipc", name)
 }
