@@ -87,3 +87,9 @@ func readPayload(path string) ([]byte, error) {
 	}
 	return body, nil
 }
+
+// PayloadSize is the size (bytes) of a request's body, framing not counted.
+func (o *Options) PayloadSize() (int, error) {
+	body, err := payloadBody(o.Payload, o.Type)
+	return len(body), err
+}

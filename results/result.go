@@ -108,6 +108,14 @@ type Target struct {
 	Threads    int      `json:"threads"`
 	Protocol   string   `json:"protocol"`
 	Ended      string   `json:"ended,omitempty"` // how, when it ended during the run
+	NATS       *NATS    `json:"nats,omitempty"`  // the reference gateway's own server; else absent
+}
+
+// NATS counts the messages of the reference gateway, over its whole life.
+type NATS struct {
+	Published int64 `json:"published"` // by the gateway
+	Received  int64 `json:"received"`  // by the worker behind the NATS server
+	Answered  int64 `json:"answered"`  // by that worker
 }
 
 // Environment is the machine, as far as it bears on the figures.

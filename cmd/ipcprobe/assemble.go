@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/profile"
+	"github.com/ipcprobe/ipcprobe/results/stats"
+)
+
+// topFunctions is how many functions the report lists.
+const topFunctions = 10
+
+// assemble makes the one document of what was seen.
+func assemble(m *measurement) *results.Result {
+	o := m.options
+	mode := m.quotedMode()
+	quoted, probed := stats.Merge(m.slices, mode), stats.Merge(m.slices, results.Probed)
+	r := &results.Result{
+		SchemaVersion: results.SchemaVersion, Valid: true,
+		Tool:        results.Tool{Version: version, Commit: commit},
+		Run:         runOf(m),
+		Target:      targetOf(m),
+		Environment: m.machine,
+		Warnings:    m.warnings,
+	}
+	if mode == results.Probed {
+		r.Warn("the whole run was probed: throughput and response times include the probes' cost")
+	}
+	r.Load = loadOf(m, quoted)
+	r.Latency = quoted.Latency()
+	uncertainty := stats.Bootstrap(m.slices, mode, o.load.Seed)
+	r.Load.AchievedRange = uncertainty.RPS
+	r.Latency.P50Interval, r.Latency.P99Interval = uncertainty.P50, uncertainty.P99
+	r.Warnings = append(r.Warnings, uncertainty.Warnings...)
+
+	requests := probed.Counts.OK + probed.Counts.Error
+	r.Syscalls = stats.Syscalls(m.calls, requests, errnoName)
+	r.CPU = stats.CPU(m.slices, mode)
+	if r.CPU != nil {
+		sampled(r.CPU, m.stacks)
+	}
+	r.Memory = &m.memory
+	r.Loss = m.loss
+	if m.join.Requests() > 0 {
+		joined := m.join.Result()
+		joined.Identity, joined.Residual = m.legs.Identity(), m.legs.Residual()
+		r.Join = &joined
+		r.Legs = m.legs.Result()
+	}
+	if r.Overhead = stats.Overhead(m.slices, r.Load.Loop == "closed"); r.Overhead != nil {
+		r.Overhead.Programs = m.costs
+	}
+	judge(r, m, quoted)
+	return r
+}
+
+// quotedMode is the mode of the slices that the client's figures come from: bare,
+// unless the user had the whole run probed.
+func (m *measurement) quotedMode() results.Mode {
+	for i := range m.slices {
+		if m.slices[i].Mode == results.Bare {
+			return results.Bare
+		}
+	}
+	return results.Probed
+}
+
+func runOf(m *measurement) results.Run {
+	o := m.options
+	run := results.Run{
+		Name: o.name, StartedAt: m.began.UTC().Format(time.RFC3339),
+		DurationNs: m.measured().Nanoseconds(), WarmupNs: o.load.Warmup.Nanoseconds(),
+		Slices: stats.RunSlices(m.slices), Seed: o.load.Seed, Command: o.args,
+	}
+	switch {
+	case m.ended != "":
+		run.Partial, run.EndedBy = true, "the target "+m.ended
+	case m.cut != nil:
+		run.Partial, run.EndedBy = true, m.cut.Error()
+	}
+	return run
+}
+
+// measured is the length of all slices.
+func (m *measurement) measured() time.Duration {
+	var sum int64
+	for i := range m.slices {
+		sum += m.slices[i].End - m.slices[i].Start
+	}
+	return time.Duration(sum)
+}
+
+func targetOf(m *measurement) results.Target {
+	t := m.server.target
+	var nats *results.NATS
+	if m.server.own && !m.options.noNATS {
+		nats = natsCounts(m.words)
+	}
+	return results.Target{
+		NATS: nats,
+		PID:  t.PID, Executable: t.Executable, BuildID: t.BuildID, Command: t.Command,
+		Socket: m.server.socket.Name, Threads: t.Threads,
+		Protocol: m.options.load.Protocol, Ended: m.ended,
+	}
+}
+
+func loadOf(m *measurement, quoted *stats.Client) *results.Load {
+	o := m.options.load
+	payload, _ := o.PayloadSize() // checked with the flags
+	l := &results.Load{
+		Loop: "closed", Connections: o.Connections, Pipeline: max(1, o.Pipeline),
+		PayloadBytes: payload, Requests: m.totals.Counts,
+		GeneratorCPUPct: quoted.GeneratorPct(),
+	}
+	achieved := quoted.RPS()
+	l.AchievedRPS = &achieved
+	if !m.options.closedLoop() {
+		rate, _ := load.ParseRate(o.Rate) // checked with the flags
+		l.Loop, l.Arrivals = "open", o.Arrivals
+		offered := rate.Count(m.measured()) / m.measured().Seconds()
+		l.OfferedRPS = &offered
+	}
+	return l
+}
+
+// sampled adds what the CPU samples say.
+func sampled(cpu *results.CPU, stacks []results.Stack) {
+	var complete, own int64
+	for i := range stacks {
+		s := &stacks[i]
+		cpu.Samples += s.Samples
+		if s.Complete {
+			complete += s.Samples
+		}
+		if s.Own {
+			own += s.Samples
+		}
+	}
+	if cpu.Samples > 0 {
+		cpu.CompleteStacksPct = 100 * float64(complete) / float64(cpu.Samples)
+		cpu.OwnProgramsPct = 100 * float64(own) / float64(cpu.Samples)
+		cpu.Top = profile.Top(stacks, topFunctions)
+	}
+}
+
+// judge decides whether the figures can be trusted.
+func judge(r *results.Result, m *measurement, quoted *stats.Client) {
+	offer := stats.Offer{OwnLagP99: &m.totals.OwnLagP99, Held: m.totals.Held}
+	if r.Load.OfferedRPS != nil {
+		offer.RPS = *r.Load.OfferedRPS
+	}
+	for _, reason := range stats.Validity(quoted, offer) {
+		r.Invalidate(reason)
+	}
+	if reason := stats.Failures(m.totals.Counts, m.options.load.MaxErrors); reason != "" {
+		r.Invalidate(reason + m.complaint())
+	}
+	if n := r.Target.NATS; n != nil && (n.Published != n.Received || n.Received != n.Answered) {
+		r.Invalidate(fmt.Sprintf("messages were lost in NATS: %d published, %d received, %d answered", n.Published, n.Received, n.Answered))
+	}
+	if m.ended != "" {
+		r.Invalidate("the target " + m.ended + " in the middle of the run")
+	}
+	if !m.loss.Reconciled {
+		r.Invalidate("the probes' accounts do not add up: seen is not emitted + filtered + lost")
+	}
+	if m.loss.Lost > 0 {
+		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice) or a lower rate", m.loss.Lost, m.loss.Seen))
+	}
+	if !r.Valid {
+		r.Load.AchievedRPS, r.Load.AchievedRange = nil, nil
+	}
+}
+
+// complaint is what the server said most often when it answered with an error,
+// or how its connections ended.
+func (m *measurement) complaint() string {
+	if word := mostOften(m.totals.Answers); word != "" {
+		return "; it answered: " + word
+	}
+	if word := mostOften(m.totals.Endings); word != "" {
+		return "; its connections ended: " + word
+	}
+	return ""
+}
+
+func mostOften(words map[string]int64) string {
+	var most string
+	for word, n := range words {
+		if most == "" || n > words[most] || n == words[most] && word < most {
+			most = word
+		}
+	}
+	return most
+}
+
+// errnoName is the symbol of an error number; the kernel's own restarts have
+// none that a program ever sees.
+func errnoName(errno int) string {
+	if name := unix.ErrnoName(unix.Errno(errno)); name != "" {
+		return name
+	}
+	return "restarted"
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/gateway"
+	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/loader"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/join"
+	"github.com/ipcprobe/ipcprobe/results/stats"
+)
+
+const (
+	// syncWait is how long a connection may take to fall idle once.
+	syncWait = time.Second
+	// tapeFull is when a probed slice ends early, percent of the memory for
+	// records: what is left holds what comes until the probes are off.
+	tapeFull = 80
+	// tapeLook is how often that is looked at.
+	tapeLook = 10 * time.Millisecond
+	// costSlice is how long the kernel's statistics of BPF programs are on.
+	costSlice = 200 * time.Millisecond
+)
+
+// errEnough ends a run whose --requests have been answered.
+var errEnough = errors.New("enough requests were answered")
+
+// driver takes a run through its slices. Between two of them is a gap, in which
+// probes come on or off and records are joined, so that nothing of ours runs
+// beside a slice that is quoted.
+type driver struct {
+	m         *measurement
+	generator *load.Generator
+	probes    *loader.Probes
+	watcher   *gateway.Watcher
+	clock     *gateway.Clock
+	planner   *stats.Planner
+	matcher   *join.Matcher
+	next      int             // index of the next slice
+	begun     results.CPUTime // the target's clocks when the open slice began
+	shortened int             // probed slices that ended because their memory was full
+
+	observations []results.Observation // reused
+	joined       []results.Joined      // reused
+}
+
+func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.Watcher) (*driver, error) {
+	clock, err := gateway.OpenClock(m.server.target)
+	if err != nil {
+		return nil, err
+	}
+	return &driver{
+		m: m, generator: g, probes: p, watcher: w, clock: clock,
+		planner: stats.NewPlanner(stats.Plan{
+			Budget: m.options.budget, Slice: m.options.slice, Duration: m.options.load.Duration,
+			Closed: m.options.closedLoop(),
+		}),
+		matcher: join.New(),
+	}, nil
+}
+
+func (d *driver) close() { _ = d.clock.Close() } // read only
+
+// run goes through warm-up and slices until the time is up, the requests are
+// answered, the target has ended or the user has had enough.
+func (d *driver) run(ctx context.Context) error {
+	o := d.m.options
+	err := d.warmup(ctx)
+	for left := o.load.Duration; err == nil && left > 0; left -= o.slice {
+		length := min(o.slice, left)
+		if d.planner.Next() == results.Probed {
+			err = d.probedSlice(ctx, length)
+		} else {
+			err = d.bareSlice(ctx, length)
+		}
+	}
+	if err == nil {
+		err = d.countCosts(ctx)
+	}
+	d.m.join = d.matcher.Account()
+	d.m.warnings = append(d.m.warnings, d.planner.Warnings()...)
+	if d.shortened > 0 {
+		d.m.warn("%d probed slices ended early, because the memory for their records was full", d.shortened)
+	}
+	return d.whyEnded(ctx, err)
+}
+
+// whyEnded tells an end that leaves a report from one that does not.
+func (d *driver) whyEnded(ctx context.Context, err error) error {
+	var cut interrupted
+	switch {
+	case err == nil, errors.Is(err, errEnough):
+		return nil
+	case errors.As(context.Cause(ctx), &cut):
+		d.m.cut = cut
+	default:
+		select {
+		case <-d.watcher.Done():
+			d.m.ended = d.watcher.Ending().String()
+		case <-d.generator.Failed():
+			d.m.ended = fmt.Sprintf("does not answer any more: %v", d.generator.Failure())
+		case <-time.After(100 * time.Millisecond):
+			return err
+		}
+	}
+	if len(d.m.slices) == 0 {
+		return fmt.Errorf("nothing was measured: %w", err)
+	}
+	return nil
+}
+
+// wait sleeps; its error says what ended the sleep early.
+func (d *driver) wait(ctx context.Context, length time.Duration) error {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.watcher.Done():
+		return errors.New("the target ended")
+	case <-d.generator.Failed():
+		return d.generator.Failure()
+	case <-d.generator.Exhausted():
+		return errEnough
+	}
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command ipcprobe says where the time of a request to a server on a Unix
+// socket goes. It loads the server, watches the same requests in the kernel,
+// joins the two views request by request, and reports.
+//
+// This package wires the rooms together and does nothing else.
+package main
+
+// The load generator's thread must not be interrupted by the Go scheduler
+// every 10 ms; nothing in this program spins without a call.
+//go:debug asyncpreemptoff=1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version and commit are set by the linker.
+var (
+	version = "development"
+	commit  = "unknown"
+)
+
+// Exit codes; those above 2 say what a measurement came to.
+const (
+	exitDone    = 0
+	exitMissed  = 1 // a limit missed, or a regression
+	exitUsage   = 2 // usage or tool error
+	exitInvalid = 4 // invalid measurement
+	// A measurement cut short by a signal exits with signalBase plus its number.
+	signalBase = 128
+)
+
+// exit is an error that only carries the program's exit code: everything there
+// is to say has been said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// interrupted says which signal ended the run.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string { return "interrupted by " + signalName(i.signal) }
+
+func signalName(s syscall.Signal) string {
+	if s == syscall.SIGTERM {
+		return "SIGTERM"
+	}
+	return "SIGINT"
+}
+
+func main() {
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// execute runs one command line and returns the exit code.
+func execute(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var code exit
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	}
+	var cut interrupted
+	if errors.As(context.Cause(ctx), &cut) && errors.Is(err, context.Canceled) {
+		fmt.Fprintf(stderr, "ipcprobe: %v before there was anything to report\n", cut)
+		return signalBase + int(cut.signal)
+	}
+	fmt.Fprintf(stderr, "ipcprobe: %s\n", strings.TrimSpace(err.Error()))
+	return exitUsage
+}
+
+// withSignals ends the context on SIGINT, SIGTERM or SIGHUP; its cause names
+// the signal. Later ones are taken and change nothing: a load that is cut off
+// without taking its answers can kill the server.
+func withSignals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				cancel(interrupted{s.(syscall.Signal)})
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "ipcprobe",
+		Short:         "Where does the time of a request to a Unix-socket server go?",
+		Version:       version + " (" + commit + ")",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
+	})
+	root.AddCommand(newRun(stdout, stderr), newLoad(stdout, stderr), newDoctor(stdout))
+	return root
+}

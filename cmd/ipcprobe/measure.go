@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/gateway"
+	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/loader"
+	"github.com/ipcprobe/ipcprobe/loader/symbol"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/join"
+	"github.com/ipcprobe/ipcprobe/results/stats"
+)
+
+// measurement is everything that was seen; assemble makes a result of it.
+type measurement struct {
+	options  *runOptions
+	began    time.Time
+	origin   int64 // CLOCK_MONOTONIC at began
+	wall     time.Duration
+	server   *server
+	totals   load.Totals
+	slices   []results.Slice // bare and probed, in order
+	probed   time.Duration   // how long the probes were on
+	requests int64           // ended in probed slices
+	join     join.Account
+	legs     *stats.Legs
+	calls    []results.CallTable
+	stacks   []results.Stack
+	loss     *results.Loss
+	costs    []results.ProgramCost
+	memory   results.Memory
+	machine  results.Environment
+	warnings []string
+	ended    string // how the target ended, when it did
+	cut      error  // interrupted, when it was
+	words    string // the reference gateway's last line
+}
+
+func (m *measurement) warn(format string, args ...any) {
+	m.warnings = append(m.warnings, fmt.Sprintf(format, args...))
+}
+
+// measure drives one run from finding the target to letting it go. Its error
+// says why there is nothing to report.
+func measure(ctx context.Context, o *runOptions, stderr io.Writer) (m *measurement, err error) {
+	s, err := findServer(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	m = &measurement{options: o, server: s, legs: stats.NewLegs(), began: time.Now(), origin: monotonic()}
+	defer func() {
+		words, stopErr := s.stop()
+		m.words = words
+		if err == nil && stopErr != nil {
+			m.warn("%v", stopErr)
+		}
+	}()
+	memory, err := gateway.StartSampler(s.target, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer memory.Close()
+	watcher, err := gateway.Watch(ctx, s.target)
+	if err != nil {
+		return nil, err
+	}
+	defer watcher.Close()
+	before, err := gateway.MachineTicks()
+	if err != nil {
+		return nil, err
+	}
+	generator, user, err := startLoad(ctx, o, s)
+	if err != nil {
+		return nil, endedFirst(watcher, err)
+	}
+	defer generator.Close()
+	if user.UID == 0 && os.Geteuid() == 0 {
+		m.warn("the load generator ran as root, without capabilities: nobody else may write to the socket")
+	}
+	if err := m.drive(ctx, generator, watcher, stderr); err != nil {
+		return nil, endedFirst(watcher, err)
+	}
+	if err := memory.Close(); err != nil {
+		m.warn("%v", err)
+	}
+	m.memory = memory.Memory()
+	after, err := gateway.MachineTicks()
+	if err != nil {
+		return nil, err
+	}
+	m.machine.StealPct = gateway.StealPct(before, after)
+	m.wall = time.Since(m.began)
+	return m, nil
+}
+
+// endedFirst says that the target ended, when that is why something failed.
+func endedFirst(watcher *gateway.Watcher, err error) error {
+	select {
+	case <-watcher.Done():
+		return fmt.Errorf("the target %s before there was anything to measure: %w", watcher.Ending(), err)
+	case <-time.After(50 * time.Millisecond): // its connections die a moment before it
+		return err
+	}
+}
+
+// startLoad starts the load generator as the first user whom the socket lets
+// in, and waits until it is connected.
+func startLoad(ctx context.Context, o *runOptions, s *server) (*load.Generator, gateway.User, error) {
+	o.load.Socket = s.socket.Address
+	if s.socket.Address == "" {
+		return nil, gateway.User{}, fmt.Errorf("connect to %s: %s", s.socket.String(), s.socket.Problem)
+	}
+	var refused error
+	for _, user := range gateway.LoadUsers(os.Getenv, s.socket.Address, s.target) {
+		// The generator ends in its own order, after its answers: not with ctx.
+		generator, err := load.Spawn(context.WithoutCancel(ctx), load.SpawnOptions{
+			Executable:     "/proc/self/exe",
+			Load:           *o.load,
+			DropPrivileges: os.Geteuid() == 0,
+			UID:            user.UID, GID: user.GID, Groups: user.Groups,
+			Stderr: os.Stderr,
+		})
+		if err != nil {
+			return nil, user, err
+		}
+		_, err = generator.Ready()
+		var target *load.TargetError
+		switch {
+		case err == nil:
+			return generator, user, nil
+		case errors.As(err, &target) && target.Trouble == load.NotPermitted:
+			refused = err
+			_ = generator.Close() // it has nothing open
+			continue
+		default:
+			return nil, user, errors.Join(err, generator.Close())
+		}
+	}
+	return nil, gateway.User{}, refused
+}
+
+// drive runs the slices and collects what was seen.
+func (m *measurement) drive(ctx context.Context, generator *load.Generator, watcher *gateway.Watcher, stderr io.Writer) error {
+	o, pid := m.options, m.server.target.PID
+	probes, err := loader.Open(loader.Options{Target: pid, Client: generator.PID(), SampleHz: o.hz})
+	if err != nil {
+		return err
+	}
+	defer probes.Close()
+	process := symbol.OpenProcess(pid)
+	if err := process.Refresh(); err != nil {
+		m.warn("some functions have no names: %v", err)
+	}
+	d, err := newDriver(m, generator, probes, watcher)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	placement := gateway.StartPlacement(pid, generator.PID())
+	defer placement.Close()
+	stopProgress := showProgress(stderr, o.quiet, o.load.Warmup+o.load.Duration, generator)
+	err = d.run(ctx)
+	stopProgress()
+	if err != nil {
+		return err
+	}
+	m.machine = gateway.ReadEnvironment()
+	m.machine.Placement = placement.Seen()
+	if m.totals, err = generator.Stop(); err != nil && m.ended == "" {
+		m.warn("%v", err)
+	}
+	if err := process.Refresh(); err != nil && m.ended == "" {
+		m.warn("some functions have no names: %v", err)
+	}
+	return m.collect(probes, process)
+}
+
+// collect takes what the probes have summed up.
+func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (err error) {
+	if m.calls, err = probes.Calls(); err != nil {
+		return err
+	}
+	if m.loss, err = probes.Loss(); err != nil {
+		return err
+	}
+	if m.costs, err = probes.Costs(); err != nil {
+		m.warn("the cost of each probe is not known: %v", err)
+	}
+	kernel, err := symbol.OpenKernel()
+	if err != nil {
+		m.warn("kernel functions have no names: %v", err)
+	}
+	m.stacks = probes.Stacks(kernel, process)
+	return nil
+}
+
+// monotonic reads CLOCK_MONOTONIC, ns.
+func monotonic() int64 {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return 0
+	}
+	return now.Nano()
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/profile"
+	"github.com/ipcprobe/ipcprobe/results/report"
+	"github.com/ipcprobe/ipcprobe/results/stats"
+	"github.com/ipcprobe/ipcprobe/results/store"
+)
+
+// createFolder makes the run's folder, before anything is measured: what is
+// wrong with the place is known at once.
+func createFolder(o *runOptions) (*store.Folder, error) {
+	uid, gid := callingUser()
+	return store.Create(o.out, store.Options{Force: o.force, UID: uid, GID: gid})
+}
+
+// callingUser is who called sudo; else who we are.
+func callingUser() (uid, gid int) {
+	uid, uidErr := strconv.Atoi(os.Getenv("SUDO_UID"))
+	gid, gidErr := strconv.Atoi(os.Getenv("SUDO_GID"))
+	if uidErr != nil || gidErr != nil || os.Geteuid() != 0 {
+		return os.Geteuid(), os.Getegid()
+	}
+	return uid, gid
+}
+
+// write stores the run, whole or not at all.
+func write(folder *store.Folder, result *results.Result, m *measurement) error {
+	files := []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{"result.json", func(w io.Writer) error { return report.JSON(w, result) }},
+		{"report.md", func(w io.Writer) error { return report.Markdown(w, result) }},
+		{"latency.hlog", func(w io.Writer) error { return report.HLog(w, m.slices, m.origin, m.began) }},
+		{"latency.hgrm", func(w io.Writer) error { return report.HGrm(w, stats.Merge(m.slices, m.quotedMode()).ResponseTime) }},
+	}
+	for _, file := range files {
+		if err := folder.Write(file.name, file.write); err != nil {
+			return err
+		}
+	}
+	if err := writeProfile(folder, m); err != nil {
+		return err
+	}
+	return folder.Commit()
+}
+
+// writeProfile stores the CPU profile, if samples were taken.
+func writeProfile(folder *store.Folder, m *measurement) error {
+	if len(m.stacks) == 0 {
+		return nil
+	}
+	cpu := 0
+	if err := folder.Write("cpu.pb.gz", func(w io.Writer) error { return profile.Write(w, cpu) }); err != nil {
+		return err
+	}
+	return folder.Write("cpu.folded", func(w io.Writer) error { return profile.Folded(w, m.stacks) })
+}
+
+// show prints the result: the report, or the JSON and nothing else.
+func show(stdout, stderr io.Writer, o *runOptions, result *results.Result) error {
+	if o.format == "json" {
+		return report.JSON(stdout, result)
+	}
+	if err := report.Text(stdout, result, styleOf(stdout)); err != nil {
+		return err
+	}
+	if !o.quiet {
+		fmt.Fprintf(stderr, "\nThe run is in %s\n", o.out)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// runOptions are the flags of `ipcprobe run`.
+type runOptions struct {
+	load    *load.Options
+	pid     int
+	command []string // the target to start; empty: --pid, or our own gateway
+	out     string
+	name    string
+	force   bool
+	slice   time.Duration
+	budget  float64 // percent
+	hz      int
+	format  string
+	quiet   bool
+	build   string // of the reference gateway
+	noNATS  bool
+	args    []string // the whole command line, for the record
+
+	durationSet bool
+}
+
+// Bounds of what can be asked for.
+const (
+	minSlice = 50 * time.Millisecond
+	maxSlice = time.Minute
+	maxHz    = 10_000
+)
+
+func newRun(stdout, stderr io.Writer) *cobra.Command {
+	o := &runOptions{}
+	command := &cobra.Command{
+		Use:   "run [--pid PID | -- COMMAND…]",
+		Short: "Load a server, watch the same requests in the kernel, report",
+		Long: `Loads the server, watches the same requests in the kernel, joins the two views
+request by request, and says where the time goes. With --pid PID it measures a
+running server, with -- COMMAND it starts one and ends it afterwards, with
+neither it measures its own reference gateway.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			o.command = args
+			o.args = os.Args
+			o.durationSet = c.Flags().Changed("duration")
+			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
+				return fmt.Errorf("unknown argument %q; a command to start stands behind --", args[0])
+			}
+			if err := o.check(c.Flags().Changed("pid")); err != nil {
+				return err
+			}
+			return run(c.Context(), o, stdout, stderr)
+		},
+	}
+	flags := command.Flags()
+	o.load = load.Flags(flags)
+	flags.IntVar(&o.pid, "pid", 0, "measure the running process `PID`")
+	flags.StringVar(&o.out, "out", "", "write the results to `DIR` (default results/NAME)")
+	flags.StringVar(&o.name, "name", "", "`NAME` of the run (default: the time)")
+	flags.BoolVar(&o.force, "force", false, "replace an existing run")
+	flags.DurationVar(&o.slice, "slice", 0, "length `D` of a slice (default: a twentieth of the duration, 100ms to 1s)")
+	flags.Float64Var(&o.budget, "budget", 3, "cost of the probes that the run may bear, in `PCT` of the target's throughput\nor CPU; 100 probes the whole run")
+	flags.IntVar(&o.hz, "profile-hz", 199, "CPU samples a second; 0 takes none")
+	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
+	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
+	flags.StringVar(&o.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
+	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")
+	flags.SortFlags = false
+	return command
+}
+
+// check says what is wrong with the flags, and fills in what follows from
+// others.
+func (o *runOptions) check(pidSet bool) error {
+	switch {
+	case pidSet && len(o.command) > 0:
+		return errors.New("--pid and a command to start exclude each other; leave one out")
+	case pidSet && o.pid <= 0:
+		return fmt.Errorf("--pid is %d, but a process id is above 0", o.pid)
+	case o.slice != 0 && (o.slice < minSlice || o.slice > maxSlice):
+		return fmt.Errorf("--slice is %v, but must be between %v and %v", o.slice, minSlice, maxSlice)
+	case !(o.budget > 0 && o.budget <= 100):
+		return fmt.Errorf("--budget is %v, but must be above 0 and at most 100 percent", o.budget)
+	case o.hz < 0 || o.hz > maxHz:
+		return fmt.Errorf("--profile-hz is %d, but must be between 0 and %d", o.hz, maxHz)
+	case o.format != "text" && o.format != "json":
+		return fmt.Errorf("--format is %q, but must be text or json", o.format)
+	case o.name != "" && filepath.Base(o.name) != o.name || o.name == "." || o.name == "..":
+		return fmt.Errorf("--name is %q, but must be a plain file name; --out takes a path", o.name)
+	}
+	if err := o.load.Check(); err != nil {
+		return err
+	}
+	if o.load.Requests > 0 && !o.durationSet {
+		o.load.Duration = time.Hour // --requests decides; the bound is for a server that stops answering
+	}
+	if o.slice == 0 {
+		o.slice = min(max(o.load.Duration/20, 100*time.Millisecond), time.Second)
+	}
+	now := time.Now()
+	if o.name == "" {
+		o.name = now.Format("20060102-150405")
+	}
+	if o.out == "" {
+		o.out = filepath.Join("results", o.name)
+	}
+	return nil
+}
+
+// closedLoop says whether the load waits for its answers.
+func (o *runOptions) closedLoop() bool {
+	rate, err := load.ParseRate(o.load.Rate)
+	return err == nil && rate.Closed()
+}
+
+// run measures and reports. Its error is what kept it from either.
+func run(ctx context.Context, o *runOptions, stdout, stderr io.Writer) (err error) {
+	if err := checkPrivileges(); err != nil {
+		return err
+	}
+	folder, err := createFolder(o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = folder.Abort() // the first error is the one to tell
+		}
+	}()
+	m, err := measure(ctx, o, stderr)
+	if err != nil {
+		return err
+	}
+	result := assemble(m)
+	if err := write(folder, result, m); err != nil {
+		return err
+	}
+	if err := show(stdout, stderr, o, result); err != nil {
+		return err
+	}
+	return verdict(ctx, result)
+}
+
+// verdict is the exit code that a result deserves.
+func verdict(ctx context.Context, result *results.Result) error {
+	var cut interrupted
+	switch {
+	case errors.As(context.Cause(ctx), &cut):
+		return exit(signalBase + int(cut.signal))
+	case !result.Valid:
+		return exit(exitInvalid)
+	}
+	for _, limit := range result.Limits {
+		if !limit.Met {
+			return exit(exitMissed)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/join"
+)
+
+// turn ends the slice that is open and begins one of another mode. It returns
+// the ended one with its requests, if they were recorded.
+func (d *driver) turn(mode results.Mode) (results.Slice, []results.Request, error) {
+	before, open := d.next-1, d.next > 0
+	begin := results.Slice{Index: d.next, Mode: mode}
+	reading, _ := d.clock.Read() // fails when the target has ended: then the end is none
+	err := d.generator.Begin(begin, mode == results.Probed)
+	if err == nil {
+		d.next++
+	}
+	if !open {
+		d.begun = reading
+		return results.Slice{}, nil, err
+	}
+	slice, requests, endErr := d.generator.End(before)
+	slice.TargetCPU = [2]results.CPUTime{d.begun, reading}
+	d.begun = reading
+	return slice, requests, errors.Join(err, endErr)
+}
+
+// warmup loads the target without counting.
+func (d *driver) warmup(ctx context.Context) error {
+	if d.m.options.load.Warmup == 0 {
+		return nil
+	}
+	if _, _, err := d.turn(results.Warmup); err != nil {
+		return err
+	}
+	return d.wait(ctx, d.m.options.load.Warmup)
+}
+
+// bareSlice measures what the client sees, with nothing attached.
+func (d *driver) bareSlice(ctx context.Context, length time.Duration) error {
+	if _, _, err := d.turn(results.Bare); err != nil {
+		return err
+	}
+	waitErr := d.wait(ctx, length)
+	slice, _, err := d.turn(results.Gap)
+	d.keep(slice)
+	return errors.Join(waitErr, err)
+}
+
+// probedSlice measures what the kernel sees. The probes are on a little longer
+// than the slice: each connection has to come to rest once for the join.
+func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err error) {
+	on := time.Now()
+	if err := d.probes.Attach(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.probes.Detach()) }()
+	syncs, err := d.generator.Sync(syncWait)
+	if err != nil {
+		return err
+	}
+	if err := d.probes.Count(true); err != nil {
+		return err
+	}
+	if _, _, err := d.turn(results.Probed); err != nil {
+		return err
+	}
+	waitErr := d.waitForTape(ctx, length)
+	countErr := d.probes.Count(false)
+	slice, requests, turnErr := d.turn(results.Gap)
+	if err := d.probes.Detach(); err != nil {
+		return err
+	}
+	d.m.probed += time.Since(on)
+	d.keep(slice)
+	if slice.End > slice.Start {
+		if err := d.joinSlice(slice, requests, syncs); err != nil {
+			return err
+		}
+	}
+	return errors.Join(waitErr, countErr, turnErr)
+}
+
+// waitForTape waits the slice's length, or until the records' memory fills.
+func (d *driver) waitForTape(ctx context.Context, length time.Duration) error {
+	for left := length; left > 0; left -= tapeLook {
+		if err := d.wait(ctx, min(left, tapeLook)); err != nil {
+			return err
+		}
+		if d.probes.TapeUsedPct() > tapeFull {
+			d.shortened++
+			return nil
+		}
+	}
+	return nil
+}
+
+// joinSlice matches both views of a slice. The client's threads stand still for
+// nobody: this runs in the gap behind the slice.
+func (d *driver) joinSlice(slice results.Slice, requests []results.Request, syncs []results.Sync) (err error) {
+	if d.observations, err = d.probes.Collect(d.observations[:0]); err != nil {
+		return err
+	}
+	d.matcher.Connections(d.generator.Connections())
+	d.joined = d.matcher.Slice(join.Input{
+		Start: slice.Start, End: slice.End,
+		Requests: requests, Observations: d.observations, Syncs: syncs,
+	}, d.joined[:0])
+	d.m.legs.Add(d.joined)
+	return nil
+}
+
+// keep stores a slice that was measured.
+func (d *driver) keep(slice results.Slice) {
+	if slice.End <= slice.Start {
+		return
+	}
+	d.m.slices = append(d.m.slices, slice)
+	d.planner.Done(&slice)
+}
+
+// countCosts lets the kernel count the programs' runs and time, in a stretch of
+// its own: counting costs each run two clock readings.
+func (d *driver) countCosts(ctx context.Context) (err error) {
+	statistics, err := d.probes.CountRuns()
+	if err != nil {
+		d.m.warn("the cost of each probe is not known: %v", err)
+		return nil
+	}
+	defer func() { err = errors.Join(err, statistics.Close()) }()
+	if err := d.probes.Attach(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.probes.Detach()) }()
+	return d.wait(ctx, costSlice)
+}

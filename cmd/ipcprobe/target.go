@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/gateway"
+	"github.com/ipcprobe/ipcprobe/loader"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// grace is how long a target that we started may take to end.
+const grace = 10 * time.Second
+
+// server is the target of a run: found, or started by us.
+type server struct {
+	target  *gateway.Target
+	socket  gateway.Socket
+	process *gateway.Process // nil: it was running before
+	own     bool             // the reference gateway
+	output  *lastLine        // what the reference gateway's keeper says at its end
+	folder  string           // temporary, for the own gateway's socket
+}
+
+// findServer finds or starts what is to be measured.
+func findServer(ctx context.Context, o *runOptions) (*server, error) {
+	switch {
+	case o.pid != 0:
+		return attachServer(ctx, o)
+	case len(o.command) > 0:
+		return startServer(ctx, o)
+	default:
+		return startReference(ctx, o)
+	}
+}
+
+func attachServer(ctx context.Context, o *runOptions) (*server, error) {
+	target, err := gateway.Inspect(ctx, o.pid)
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := target.Sockets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := gateway.Choose(sockets, o.load.Socket, target)
+	if err != nil {
+		// A path that is wrong in itself says more than that it is not there.
+		if o.load.Socket != "" {
+			if e := gateway.CheckSocket(ctx, o.load.Socket); e != nil {
+				return nil, e
+			}
+		}
+		return nil, err
+	}
+	return &server{target: target, socket: socket}, nil
+}
+
+func startServer(ctx context.Context, o *runOptions) (*server, error) {
+	process, err := gateway.Start(ctx, gateway.StartOptions{Command: o.command, Socket: o.load.Socket})
+	if err != nil {
+		return nil, err
+	}
+	return &server{target: process.Target, socket: process.Socket, process: process}, nil
+}
+
+// startReference starts ipcgateway from beside this program.
+func startReference(ctx context.Context, o *runOptions) (*server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the reference gateway: %w", err)
+	}
+	program := filepath.Join(filepath.Dir(self), "ipcgateway")
+	if _, err := os.Stat(program); err != nil {
+		return nil, fmt.Errorf("start the reference gateway: %s is not there; build it with `make build`, or measure a server of yours with --pid or -- COMMAND", program)
+	}
+	folder, err := os.MkdirTemp("", "ipcprobe-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the reference gateway's socket: %w", err)
+	}
+	// The load generator runs as somebody else and has to get to the socket.
+	if err := os.Chmod(folder, 0o755); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the folder of the reference gateway's socket: %w", err), os.RemoveAll(folder))
+	}
+	output := &lastLine{}
+	command := []string{program, "--socket", filepath.Join(folder, "gateway.sock"), "--build", o.build}
+	if o.noNATS {
+		command = append(command, "--no-nats")
+	}
+	process, err := gateway.Start(ctx, gateway.StartOptions{Command: command, Stdout: output})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	// Whoever may reach the folder is let in: the load generator is nobody.
+	if err := os.Chmod(process.Socket.Address, 0o666); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the reference gateway's socket: %w", err), process.Stop(grace), os.RemoveAll(folder))
+	}
+	return &server{
+		target: process.Target, socket: process.Socket, process: process,
+		own: true, output: output, folder: folder,
+	}, nil
+}
+
+// stop ends what we started, and nothing else. The words are what the
+// reference gateway said of its messages.
+func (s *server) stop() (words string, err error) {
+	if s.process == nil {
+		return "", nil
+	}
+	err = s.process.Stop(grace)
+	if s.folder != "" {
+		err = errors.Join(err, os.RemoveAll(s.folder))
+	}
+	if s.own {
+		words = s.output.String()
+	}
+	return words, err
+}
+
+// natsCounts reads the line "done published=N received=N answered=N", with
+// which ipcgateway ends; nil when there is none, or no NATS.
+func natsCounts(line string) *results.NATS {
+	var n results.NATS
+	if _, err := fmt.Sscanf(line, "done published=%d received=%d answered=%d", &n.Published, &n.Received, &n.Answered); err != nil {
+		return nil
+	}
+	return &n
+}
+
+// lastLine keeps the last whole line written to it.
+type lastLine struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// lastLineMax is the most that is kept, in bytes.
+const lastLineMax = 4096
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	if over := len(l.text) - lastLineMax; over > 0 {
+		l.text = l.text[over:]
+	}
+	return len(p), nil
+}
+
+// String returns the last line without its end.
+func (l *lastLine) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := bytes.Split(bytes.TrimSpace(l.text), []byte("\n"))
+	return string(lines[len(lines)-1])
+}
+
+// checkPrivileges says what this process lacks for a run, before anything is
+// started or written.
+func checkPrivileges() error {
+	missing, err := loader.Privileged()
+	if err != nil {
+		return err
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("watching the kernel needs root, or %s, which this process lacks; run it with sudo, or see `ipcprobe doctor`",
+		strings.Join(missing, " and "))
+}

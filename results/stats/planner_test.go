@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stats
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// simulate runs a plan on a target of which a probed slice costs the given share
+// of throughput (closed) or CPU time (open), with noise, and returns the modes.
+func simulate(p *Planner, cost, noise float64, slices int, seed uint64) []results.Mode {
+	rng := rand.New(rand.NewPCG(seed, 3))
+	var modes []results.Mode
+	at := second
+	length := int64(p.plan.Slice)
+	for range slices {
+		mode := p.Next()
+		rate, cpu := 10_000*math.Exp(noise*rng.NormFloat64()), 50_000*math.Exp(noise*rng.NormFloat64())
+		if mode == results.Probed {
+			rate *= 1 - cost
+			cpu *= 1 + cost
+		}
+		n := int64(rate * float64(length) / 1e9)
+		s := results.Slice{Mode: mode, Start: at, End: at + length,
+			Intervals: []results.Interval{{Counts: results.Counts{OK: n}}}}
+		s.TargetCPU = [2]results.CPUTime{{At: at}, {At: at + length, Total: int64(cpu * float64(n))}}
+		p.Done(&s)
+		modes = append(modes, mode)
+		at += length
+	}
+	return modes
+}
+
+func count(modes []results.Mode) (probed int, adjacent bool) {
+	for i, m := range modes {
+		if m == results.Probed {
+			probed++
+			adjacent = adjacent || i > 0 && modes[i-1] == results.Probed
+		}
+	}
+	return probed, adjacent
+}
+
+func TestPlannerKeepsTheBudget(t *testing.T) {
+	tests := []struct {
+		name        string
+		budget      float64
+		cost        float64
+		slices      int
+		least, most int // probed slices
+		warn        bool
+	}{
+		{"free probes alternate", 3, 0, 60, 30, 30, false},
+		{"cheap probes alternate", 3, 0.05, 60, 29, 30, false},
+		{"dear probes wait", 3, 0.30, 60, 5, 6, false},
+		{"very dear probes take the least, and say so", 3, 0.90, 60, 3, 3, true},
+		{"short run takes the least, and says so", 3, 0.30, 10, 3, 3, true},
+		{"budget of nothing", 0, 0.30, 20, 3, 3, true},
+		{"wide budget", 20, 0.30, 60, 29, 30, false},
+		{"too short for the least", 3, 0.01, 4, 2, 2, true},
+		{"all probed because the user says so", 100, 0.9, 10, 10, 10, false},
+	}
+	for _, closed := range []bool{true, false} {
+		for _, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				p := NewPlanner(Plan{Budget: tt.budget, Slice: time.Second, Duration: time.Duration(tt.slices) * time.Second, Closed: closed})
+				modes := simulate(p, tt.cost, 0, tt.slices, 1)
+				n, adjacent := count(modes)
+				if n < tt.least || n > tt.most {
+					t.Errorf("%d probed slices, want %d to %d: %v", n, tt.least, tt.most, modes)
+				}
+				if tt.budget < 100 && (adjacent || modes[0] != results.Bare) {
+					t.Errorf("probed first or twice in a row: %v", modes)
+				}
+				if w := p.Warnings(); (len(w) > 0) != tt.warn {
+					t.Errorf("warnings %q", w)
+				}
+				spent := 100 * tt.cost * float64(n) / float64(tt.slices)
+				if !tt.warn && tt.budget < 100 && spent > tt.budget+1e-6 {
+					t.Errorf("spent %v %% of a budget of %v", spent, tt.budget)
+				}
+			})
+		}
+	}
+}
+
+func TestPlannerSpreadsTheLeast(t *testing.T) {
+	p := NewPlanner(Plan{Budget: 1, Slice: time.Second, Duration: 60 * time.Second, Closed: true})
+	modes := simulate(p, 0.9, 0, 60, 1)
+	var at []int
+	for i, m := range modes {
+		if m == results.Probed {
+			at = append(at, i)
+		}
+	}
+	if len(at) != 3 || at[0] != 1 || at[1] < 25 || at[1] > 35 || at[2] < 45 {
+		t.Errorf("probed slices %v, want one early, one in the middle, one late", at)
+	}
+}
+
+func TestPlannerLearnsThroughNoise(t *testing.T) {
+	var spent float64
+	const runs = 40
+	for seed := range uint64(runs) {
+		p := NewPlanner(Plan{Budget: 3, Slice: time.Second, Duration: 120 * time.Second, Closed: true})
+		n, _ := count(simulate(p, 0.15, 0.03, 120, seed))
+		spent += 15 * float64(n) / 120 / runs
+	}
+	if spent < 2 || spent > 3.5 {
+		t.Errorf("spent %.2f %% on average of a budget of 3", spent)
+	}
+}
+
+func TestPlannerWithoutADuration(t *testing.T) {
+	p := NewPlanner(Plan{Budget: 3, Slice: time.Second, Closed: true})
+	modes := simulate(p, 0.5, 0, 7, 1)
+	if n, _ := count(modes); n != 3 {
+		t.Errorf("%d probed slices of 7, want the least at once: %v", n, modes)
+	}
+	if w := p.Warnings(); len(w) != 1 || !strings.Contains(w[0], "above the budget") {
+		t.Errorf("warnings %q", w)
+	}
+}
+
+func TestPlannerOnATargetThatDoesNotAnswer(t *testing.T) {
+	p := NewPlanner(Plan{Budget: 3, Slice: time.Second, Duration: 10 * time.Second, Closed: true})
+	for i := range 10 {
+		s := results.Slice{Mode: p.Next(), Start: int64(i+1) * second, End: int64(i+2) * second}
+		p.Done(&s)
+	}
+	if p.Cost() != 0 || p.Spent() != 0 {
+		t.Errorf("cost %v: nothing was learned", p.Cost())
+	}
+	if p.taken != 5 {
+		t.Errorf("%d probed", p.taken)
+	}
+}
+
+func TestPlannerPassesOverWarmupAndGaps(t *testing.T) {
+	p := NewPlanner(Plan{Budget: 3, Slice: time.Second, Duration: 10 * time.Second})
+	p.Done(&results.Slice{Mode: results.Warmup, Start: 1, End: second})
+	if p.Next() != results.Bare {
+		t.Error("the first slice must be bare")
+	}
+	p.Done(&results.Slice{Mode: results.Bare, Start: second, End: 2 * second})
+	p.Done(&results.Slice{Mode: results.Gap, Start: 2 * second, End: 3 * second})
+	if p.Next() != results.Probed {
+		t.Error("a gap must not hide the bare slice before it")
+	}
+	if p.elapsed != 2*time.Second {
+		t.Errorf("elapsed %v, want gaps and no warm-up in it", p.elapsed)
+	}
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stats
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+const (
+	lagShare  = 0.10 // of the response time's percentile that a generator may be late
+	shortfall = 0.01 // of the offered rate that may be missing
+)
+
+// Offer is what an open loop was to do, and what the generator knows of its own
+// part in it.
+type Offer struct {
+	// RPS is the rate the schedule asked for in the slices that are judged; 0 in
+	// a closed loop, which is never late.
+	RPS float64
+	// OwnLagP99 is the p99 of the send lag, less the time that the server kept a
+	// request back by a full connection (ns). Nil: not known, and all lag is the
+	// generator's.
+	OwnLagP99 *int64
+	// Held is how many requests waited because no connection had room.
+	Held int64
+}
+
+// Validity gives the reasons why the client's view must not be trusted; none
+// is a valid measurement. In an open loop:
+//
+//   - The generator was late: its lag is above 10 % of the response time, both
+//     at p99, or at the highest percentile below it that the count supports.
+//   - It was slow: more than 1 % of the offered requests were not sent, although
+//     no connection was full. A rate that was sent and not answered is the
+//     server's. A random schedule may be short of its rate by chance, which three
+//     standard deviations of a Poisson count allow for.
+//
+// In any loop: no answer came at all.
+func Validity(c *Client, o Offer) []string {
+	var reasons []string
+	if c.Counts.OK+c.Counts.Error == 0 {
+		return []string{"no request was answered"}
+	}
+	if o.RPS <= 0 {
+		return nil
+	}
+	if name, lag, response, ok := lateness(c, o); ok && float64(lag) > lagShare*float64(response) {
+		reasons = append(reasons, fmt.Sprintf(
+			"the load generator was late: its %s send lag of %v is above 10 %% of the response time's, %v. Lower the rate, or give it a CPU of its own",
+			name, time.Duration(lag), time.Duration(response)))
+	}
+	offered := o.RPS * c.Seconds
+	missing := offered - float64(c.Counts.Sent)
+	held := float64(o.Held) > shortfall*offered
+	if missing > max(shortfall*offered, 3*math.Sqrt(offered)) && !held {
+		reasons = append(reasons, fmt.Sprintf(
+			"the load generator sent %.0f requests/s of the %.0f offered, and not because the server held it up. Lower the rate, or give it more threads",
+			perSecond(c.Counts.Sent, c.Seconds), o.RPS))
+	}
+	return reasons
+}
+
+// lateness picks the percentile at which lag and response time are compared.
+func lateness(c *Client, o Offer) (name string, lag, response int64, ok bool) {
+	n := c.ResponseTime.TotalCount()
+	for _, q := range []struct {
+		name       string
+		percentile float64
+		oneIn      int64
+	}{{"p99", 99, 100}, {"p95", 95, 20}, {"p90", 90, 10}, {"p50", 50, 2}} {
+		if n < support*q.oneIn {
+			continue
+		}
+		lag = c.SendLag.ValueAtPercentile(q.percentile)
+		if o.OwnLagP99 != nil {
+			// What the server held back is no lateness. The part that is the
+			// generator's own is known at p99 only, an upper bound below it.
+			lag = min(lag, *o.OwnLagP99)
+		}
+		return q.name, lag, c.ResponseTime.ValueAtPercentile(q.percentile), true
+	}
+	return "", 0, 0, false
+}
+
+// Failures gives the reason why a load most of whose figures are of failures is
+// not to be trusted, or nothing: more than most percent of the requests that
+// ended did so without a good answer.
+func Failures(c results.Counts, most float64) string {
+	failed, ended := c.Failed(), c.OK+c.Failed()
+	if ended == 0 || 100*float64(failed) <= most*float64(ended) {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d requests failed (%.3g %%; --max-errors allows %g %%)",
+		failed, ended, 100*float64(failed)/float64(ended), most)
+}
