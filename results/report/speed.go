@@ -204,7 +204,15 @@ func tooFew(d *results.Distribution, shown ...string) string {
 	if len(missing) == 0 {
 		return ""
 	}
-	return dash + " " + plural(d.Count, "request") + " are too few for " + listing(missing) + "."
+	return dash + " " + tooFewOf(d.Count) + " for " + listing(missing) + "."
+}
+
+// tooFewOf says that requests are too few.
+func tooFewOf(n int64) string {
+	if n == 1 {
+		return plural(n, "request") + " is too few"
+	}
+	return plural(n, "request") + " are too few"
 }
 
 type namedQuantile struct {

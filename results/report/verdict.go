@@ -31,8 +31,7 @@ func verdictSection(r *results.Result) section {
 
 // verdict is the three sentences of a valid measurement.
 func verdict(r *results.Result) text {
-	t := howFast(r).with(" ")
-	t = t.and(madeOf(r))
+	t := howFast(r).with(" ").and(madeOf(r))
 	if d := dominates(r); len(d) > 0 {
 		t = t.with(" ").and(d)
 	}
@@ -98,6 +97,14 @@ func firstWord(s string) string {
 
 // howFast is the first sentence.
 func howFast(r *results.Result) text {
+	t := speed(r)
+	if t[0] == (span{"the target", plain}) {
+		t[0].text = "The target"
+	}
+	return t
+}
+
+func speed(r *results.Result) text {
 	l := r.Load
 	switch {
 	case l == nil:
@@ -134,7 +141,7 @@ func howFast(r *results.Result) text {
 // that the count supports.
 func answeredWithin(d *results.Distribution, fromDue bool) text {
 	if d.P50 == nil {
-		return say(plural(d.Count, "request") + " are too few to quote a percentile")
+		return say(tooFewOf(d.Count) + " to quote a percentile")
 	}
 	t := say("half are back within ").and(in(strong, quantile(d.P50)))
 	if fromDue {
