@@ -5,10 +5,9 @@
 package gateway
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -25,6 +24,8 @@ type Process struct {
 	Socket Socket  // where it listens
 
 	pid     int
+	start   uint64        // as Target.Start
+	session int           // ours, in which it was started
 	exited  chan struct{} // closed when the process we started has ended
 	ending  Ending        // valid then
 	stop    chan time.Duration
@@ -53,8 +54,8 @@ func (p *Process) Ending() Ending {
 }
 
 // Stop ends what was started and waits for it: SIGTERM to the process, and
-// after grace SIGKILL; then the same for what it left behind in its process
-// group. It may be called again. The error says what would not end.
+// after grace SIGKILL; then the same for what it left behind, also for what
+// went to the background. It may be called again. The error says what would not end.
 func (p *Process) Stop(grace time.Duration) error {
 	p.once.Do(func() {
 		p.stop <- max(grace, 0)
@@ -139,17 +140,25 @@ func (p *Process) awaitDrained(limit time.Duration) {
 
 // own starts the command and stays with it until it is stopped. The thread is
 // locked: PR_SET_PDEATHSIG is sent when the thread that forked ends, not the
-// process. The ended process is collected only after its group was ended, so
+// process. The ended process is collected only after what it left behind was ended, so
 // that neither number can go to somebody else before.
 func (p *Process) own(cmd *exec.Cmd, started chan<- error, closeOutputs func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := cmd.Start()
+	// What the target leaves behind becomes our child and can be ended.
+	err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	if err == nil {
+		err = cmd.Start()
+	}
 	if err != nil {
 		started <- err
 		return
 	}
 	p.pid = cmd.Process.Pid
+	p.start = math.MaxUint64                   // adopts nobody, should the next line fail
+	if s, err := readStat(p.pid); err == nil { // it exists until we collect it
+		p.start, p.session = s.Start, s.Session
+	}
 	waited := make(chan struct{})
 	go func() {
 		defer close(waited)
@@ -180,119 +189,4 @@ func (p *Process) awaitExit() {
 		p.ending = endingOf(s.ExitCode)
 	}
 	close(p.exited)
-}
-
-// end ends the process and what is left of its group. The process is our child
-// and not collected, so its number is surely its own.
-func (p *Process) end(grace time.Duration) error {
-	select {
-	case <-p.exited:
-	default:
-		_ = unix.Kill(p.pid, unix.SIGTERM) // may have ended this instant
-		select {
-		case <-p.exited:
-		case <-time.After(grace):
-			_ = unix.Kill(p.pid, unix.SIGKILL)
-			select {
-			case <-p.exited:
-			case <-time.After(10 * time.Second):
-				_ = unix.Kill(-p.pid, unix.SIGKILL)
-				return fmt.Errorf("stop process %d: it does not end after SIGKILL; it hangs in the kernel", p.pid)
-			}
-		}
-	}
-	return p.endGroup(min(grace, time.Second))
-}
-
-// endGroup ends what the process left behind in its group.
-func (p *Process) endGroup(grace time.Duration) error {
-	for _, step := range []struct {
-		signal unix.Signal
-		wait   time.Duration
-	}{{unix.SIGTERM, grace}, {unix.SIGKILL, 10 * time.Second}} {
-		if len(p.members()) == 0 {
-			return nil
-		}
-		_ = unix.Kill(-p.pid, step.signal)
-		for end := time.Now().Add(step.wait); time.Now().Before(end); time.Sleep(lookPace) {
-			if len(p.members()) == 0 {
-				return nil
-			}
-		}
-	}
-	if left := p.members(); len(left) > 0 {
-		return fmt.Errorf("stop processes %v: they do not end after SIGKILL", left)
-	}
-	return nil
-}
-
-// members lists the living processes of the started process's group.
-func (p *Process) members() []int {
-	pids, err := processes()
-	if err != nil {
-		return nil
-	}
-	var list []int
-	for _, pid := range pids {
-		if s, err := readStat(pid); err == nil && s.Group == p.pid && s.State != 'Z' && s.State != 'X' {
-			list = append(list, pid)
-		}
-	}
-	return list
-}
-
-// listener finds the nearest process, from the started one downwards, that
-// listens on a Unix stream socket (wanted, if given). Where the one that opened
-// the socket has exactly one child of the same program that holds it too, the
-// child does the work (a master and its worker) and is taken.
-func (p *Process) listener(ctx context.Context, wanted string) (*Target, []Socket) {
-	below, err := descendants(ctx, p.pid)
-	if err != nil {
-		return nil, nil
-	}
-	type candidate struct {
-		target  *Target
-		sockets []Socket
-	}
-	var first *candidate
-	var workers []candidate
-	for _, pid := range append([]int{p.pid}, below...) {
-		t, err := Inspect(ctx, pid)
-		if err != nil {
-			continue
-		}
-		sockets, err := t.Sockets(ctx)
-		if err != nil || len(streamSockets(sockets)) == 0 {
-			continue
-		}
-		if wanted != "" {
-			if _, err := Choose(sockets, wanted, t); err != nil {
-				continue
-			}
-		}
-		switch {
-		case first == nil:
-			first = &candidate{t, sockets}
-		case t.Parent == first.target.PID && t.file == first.target.file && sharesSocket(sockets, first.sockets):
-			workers = append(workers, candidate{t, sockets})
-		}
-	}
-	switch {
-	case first == nil:
-		return nil, nil
-	case len(workers) == 1:
-		first = &workers[0]
-	}
-	return first.target, first.sockets
-}
-
-func sharesSocket(a, b []Socket) bool {
-	for _, x := range a {
-		for _, y := range b {
-			if x.Type == Stream && x.Inode == y.Inode {
-				return true
-			}
-		}
-	}
-	return false
 }

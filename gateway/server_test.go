@@ -66,6 +66,10 @@ func serve(steps []string) {
 			child := command(strings.Split(what, ",")...)
 			child.Stdout, child.Stderr = os.Stdout, os.Stderr
 			must(child.Start())
+		case "daemon": // the same, in a session of its own; it goes on alone
+			child := command(strings.Split(what, ",")...)
+			child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			must(child.Start())
 		case "exec":
 			must(syscall.Exec(os.Args[0], append([]string{os.Args[0]}, strings.Split(what, ",")...), os.Environ()))
 		case "execother":

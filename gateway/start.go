@@ -24,7 +24,7 @@ const DefaultReady = 10 * time.Second
 // write.
 const lastWordsTime = 100 * time.Millisecond
 
-// lookPace is how often Start looks whether the target listens.
+// lookPace is how often Start looks whether the target listens, at first.
 const lookPace = 10 * time.Millisecond
 
 // StartOptions say what to start and how.
@@ -45,7 +45,9 @@ type StartOptions struct {
 // first; the message has its status and last words), TimedOut, Ambiguous (it
 // listens on several), or ctx's own. The caller calls Stop.
 //
-// Should ipcprobe be killed, the kernel sends the target SIGTERM
+// From then on the calling process is a subreaper (PR_SET_CHILD_SUBREAPER): what
+// a target leaves behind in the background becomes its child, so that Stop can
+// end it. Should ipcprobe be killed, the kernel sends the target SIGTERM
 // (PR_SET_PDEATHSIG); what the target itself started is up to the target.
 func Start(ctx context.Context, o StartOptions) (*Process, error) {
 	tried := "start " + commandText(o.Command)
@@ -93,7 +95,8 @@ func launchError(tried string, o StartOptions, err error) error {
 func (p *Process) awaitListening(ctx context.Context, tried string, o StartOptions) error {
 	deadline := time.NewTimer(o.Ready)
 	defer deadline.Stop()
-	pace := time.NewTicker(lookPace)
+	begin := time.Now()
+	pace := time.NewTimer(lookPace)
 	defer pace.Stop()
 	seen := 0
 	for {
@@ -107,6 +110,8 @@ func (p *Process) awaitListening(ctx context.Context, tried string, o StartOptio
 		case <-pace.C:
 		}
 		t, sockets := p.listener(ctx, o.Socket)
+		// A look reads all of /proc: a slow starter is looked at less often.
+		pace.Reset(min(max(lookPace, time.Since(begin)/20), 20*lookPace))
 		if t == nil {
 			continue
 		}

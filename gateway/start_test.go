@@ -276,3 +276,30 @@ func TestTargetEndsWhenItsStarterIsKilled(t *testing.T) {
 	_ = cmd.Wait()
 	eventually(t, "the end of target "+strconv.Itoa(pid), func() bool { return !alive(pid) })
 }
+
+// A server that goes to the background by itself is not left there.
+func TestStartLeavesNoDaemonBehind(t *testing.T) {
+	dir := shortDir(t)
+	o := options("daemon=ignoreterm,listen="+dir+"/a,child=wait,wait", "exit=0")
+	_, err := Start(t.Context(), o)
+	checkError(t, err, Ended, "status 0", "goes to the background", "--pid")
+	if left, err := descendants(t.Context(), os.Getpid()); err != nil || len(left) > 0 {
+		t.Errorf("left running: %v, %v", left, err)
+	}
+	if err := CheckSocket(t.Context(), dir+"/a"); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+// What others started from this process is not ours to end.
+func TestStopEndsNobodyElse(t *testing.T) {
+	other := run(t, "ready", "wait")
+	p := started(t, options("listen="+shortDir(t)+"/a", "wait"))
+	later := run(t, "ready", "wait")
+	if err := p.Stop(time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if !alive(other.Process.Pid) || !alive(later.Process.Pid) {
+		t.Error("ended another child")
+	}
+}

@@ -17,6 +17,7 @@ type processStat struct {
 	State     byte
 	Parent    int
 	Group     int
+	Session   int
 	Flags     uint64
 	UserTicks uint64 // this thread's, or the whole process's with its ended threads
 	SysTicks  uint64
@@ -86,7 +87,7 @@ func (s *processStat) set(field int, word []byte) bool {
 	var ok = true
 	var v uint64
 	switch field {
-	case 4, 5, 9, 14, 15, 20, 22, 39, 52:
+	case 4, 5, 6, 9, 14, 15, 20, 22, 39, 52:
 		v, ok = decimal(word)
 	}
 	switch field {
@@ -94,6 +95,8 @@ func (s *processStat) set(field int, word []byte) bool {
 		s.Parent = int(v)
 	case 5:
 		s.Group = int(v)
+	case 6:
+		s.Session = int(v)
 	case 9:
 		s.Flags = v
 	case 14:

@@ -12,12 +12,12 @@ import (
 
 // statLine is a line of /proc/PID/stat with the given name and last fields.
 func statLine(comm string) string {
-	return "42 (" + comm + ") S 7 42 42 0 -1 4194560 1 2 3 4 150 50 8 9 20 0 3 0 93134 100 200 " +
+	return "42 (" + comm + ") S 7 42 43 0 -1 4194560 1 2 3 4 150 50 8 9 20 0 3 0 93134 100 200 " +
 		"18446744073709551615 1 2 3 4 5 6 7 8 9 0 0 0 17 1 0 0 0 0 0 1 2 3 4 5 6 7 256\n"
 }
 
 func TestParseStat(t *testing.T) {
-	want := processStat{State: 'S', Parent: 7, Group: 42, Flags: 4194560, UserTicks: 150, SysTicks: 50,
+	want := processStat{State: 'S', Parent: 7, Group: 42, Session: 43, Flags: 4194560, UserTicks: 150, SysTicks: 50,
 		Threads: 3, Start: 93134, CPU: 1, ExitCode: 256}
 	for _, comm := range []string{"redis-server", "a b", "a) R 1 1 (b", ")", "", "x\ny", "\x1b[2J", "((("} {
 		got, err := parseStat([]byte(statLine(comm)))
