@@ -12,6 +12,8 @@ import (
 )
 
 // receive reads what has come on c and settles the requests it answers.
+//
+//go:nosplit
 func (w *worker) receive(c *conn) {
 	life := c.life
 	for {
@@ -55,25 +57,30 @@ func (w *worker) receive(c *conn) {
 
 // parse settles the answers in b, received at now, and keeps what is left. It
 // is false when the connection has died of them.
+//
+//go:nosplit
 func (w *worker) parse(c *conn, b []byte, now int64) bool {
 	for len(b) > 0 {
 		if c.head == c.unsent {
 			w.die(c, now, "answer to no request")
 			return false
 		}
-		step, err := w.codec.Next(b, &c.cursor)
-		if err != nil {
-			w.die(c, now, "bad frame")
+		if w.plain && c.in == c.answer {
+			if n := glance(b); n > 0 {
+				c.in += uint64(n)
+				w.settle(c, now)
+				b = b[n:]
+				continue
+			}
+		}
+		n, dead := w.step(c, now, b)
+		if dead {
 			return false
 		}
-		if step.N == 0 {
+		if n == 0 {
 			break
 		}
-		c.in += uint64(step.N)
-		if step.End {
-			w.settle(c, now, b[:step.N], &step)
-		}
-		b = b[step.N:]
+		b = b[n:]
 	}
 	if len(b) > 0 {
 		c.keep = append(c.keep, b...)
@@ -81,21 +88,38 @@ func (w *worker) parse(c *conn, b []byte, now int64) bool {
 	return true
 }
 
-// settle closes the books on the oldest request of c: its answer is whole.
-func (w *worker) settle(c *conn, now int64, part []byte, step *wire.Step) {
-	f := c.at(c.head)
-	c.head++
-	length := uint32(c.in - c.answer)
-	c.answer = c.in
+// step has the codec look at b. It returns how many bytes that takes off the
+// head of b, and whether the connection has died of them.
+func (w *worker) step(c *conn, now int64, b []byte) (int, bool) {
+	step, err := w.codec.Next(b, &c.cursor)
+	if err != nil {
+		w.die(c, now, "bad frame")
+		return 0, true
+	}
+	c.in += uint64(step.N)
+	if !step.End {
+		return step.N, false
+	}
 	if step.Close {
 		c.closing = true
 	}
-	v := w.current
-	switch {
-	case f.late:
+	if step.OK {
+		w.settle(c, now)
+	} else {
+		w.settleError(c, now, b[:step.N], step)
+	}
+	return step.N, false
+}
+
+// settle closes the books on the oldest request of c: a good answer is whole.
+//
+//go:nosplit
+func (w *worker) settle(c *conn, now int64) {
+	f := c.at(c.head)
+	if f.late {
 		w.totals.Late++
-	case step.OK:
-		w.inFlight--
+	} else {
+		v := w.current
 		v.counts.OK++
 		intended := f.intended
 		if intended == 0 {
@@ -107,16 +131,35 @@ func (w *worker) settle(c *conn, now int64, part []byte, step *wire.Step) {
 		v.trip.add(now - f.sent)
 		v.lag.add(f.sent - intended)
 		if w.slice.record {
-			w.keep(c, f, now, length, results.OK)
+			w.keep(c, f, now, results.OK)
 		}
-	default:
 		w.inFlight--
-		v.counts.Error++
-		w.explain(part, step)
-		if w.slice.record {
-			w.keep(c, f, now, length, results.ErrorAnswer)
-		}
 	}
+	w.landed(c, now)
+}
+
+// settleError does the same for an answer that the protocol calls an error.
+func (w *worker) settleError(c *conn, now int64, part []byte, step wire.Step) {
+	f := c.at(c.head)
+	w.explain(part, step)
+	if f.late {
+		w.totals.Late++
+	} else {
+		w.current.counts.Error++
+		if w.slice.record {
+			w.keep(c, f, now, results.ErrorAnswer)
+		}
+		w.inFlight--
+	}
+	w.landed(c, now)
+}
+
+// landed takes the oldest request of c out of the ring.
+//
+//go:nosplit
+func (w *worker) landed(c *conn, now int64) {
+	c.head++
+	c.answer = c.in
 	c.backoff = 0
 	if w.options.Think > 0 && w.schedule == nil {
 		w.thinking.push(alarm{now + int64(w.options.Think), c.slot, c.life})
@@ -125,14 +168,14 @@ func (w *worker) settle(c *conn, now int64, part []byte, step *wire.Step) {
 
 // explain counts an error answer by what the server says. Only the first few
 // different ones are told apart.
-func (w *worker) explain(part []byte, step *wire.Step) {
+func (w *worker) explain(part []byte, step wire.Step) {
 	const words, looks = 8, 1000
 	if w.lastWord == "" || !bytes.Equal(part, w.lastPart) {
 		w.lastPart = append(w.lastPart[:0], part...)
 		w.lastWord = "other"
 		if w.explained < looks {
 			w.explained++
-			word := w.codec.Detail(part, *step)
+			word := w.codec.Detail(part, step)
 			if _, known := w.answers[word]; known || len(w.answers) < words {
 				w.lastWord = word
 			}
@@ -142,7 +185,9 @@ func (w *worker) explain(part []byte, step *wire.Step) {
 }
 
 // keep writes down a request of a recorded slice.
-func (w *worker) keep(c *conn, f *flight, received int64, length uint32, outcome results.Outcome) {
+//
+//go:nosplit
+func (w *worker) keep(c *conn, f *flight, received int64, outcome results.Outcome) {
 	if w.slice.room == 0 {
 		w.slice.dropped++
 		return
@@ -167,7 +212,7 @@ func (w *worker) keep(c *conn, f *flight, received int64, length uint32, outcome
 		r.Intended = f.sent
 	}
 	if received != 0 {
-		r.InEnd, r.InLen = c.in, length
+		r.InEnd, r.InLen = c.in, uint32(c.in-c.answer)
 	}
 	if w.kept.n++; w.kept.n == len(w.kept.list) {
 		w.passBlock()

@@ -4,39 +4,47 @@ package load
 
 import (
 	"math"
-	"time"
+	_ "unsafe" // for go:linkname
 
 	"golang.org/x/sys/unix"
 )
 
-// clock reads CLOCK_MONOTONIC without a system call. Package time reads that
-// clock through the vDSO but only tells differences; the offset between its
-// origin and the clock's is fixed once, at start.
+// nanotime is Go's own reading of CLOCK_MONOTONIC, through the vDSO: the one
+// that time.Since uses, with no function before it that Go's scheduler could
+// take the thread away in (see quiet.go). The runtime keeps it for such use
+// (go.dev/issue/67401).
+//
+//go:linkname nanotime runtime.nanotime
+func nanotime() int64
+
+// clock reads CLOCK_MONOTONIC without a system call.
 type clock struct {
-	origin time.Time
-	offset int64
+	offset int64 // ns from Go's reading to the kernel's: 0, as long as both read one clock
 }
 
-// newClock fixes the offset. Each of many system calls lies between two
-// readings and so bounds the offset from both sides; the bounds' intersection
-// is some nanoseconds wide.
+// newClock fixes the offset between Go's reading and that of the system call.
+// Each of many calls lies between two readings and so bounds the offset from
+// both sides; the bounds' intersection is some nanoseconds wide.
 func newClock() clock {
-	c := clock{origin: time.Now()}
 	low, high := int64(math.MinInt64), int64(math.MaxInt64)
 	for range 2000 {
 		var ts unix.Timespec
-		before := int64(time.Since(c.origin))
+		before := nanotime()
 		err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-		after := int64(time.Since(c.origin))
+		after := nanotime()
 		if err != nil {
 			continue // can't fail for this clock; the others bound it
 		}
 		low = max(low, ts.Nano()-after)
 		high = min(high, ts.Nano()-before)
 	}
-	c.offset = low + (high-low)/2
-	return c
+	if low <= 0 && 0 <= high {
+		return clock{}
+	}
+	return clock{low + (high-low)/2}
 }
 
 // now is CLOCK_MONOTONIC in ns.
-func (c *clock) now() int64 { return int64(time.Since(c.origin)) + c.offset }
+//
+//go:nosplit
+func (c *clock) now() int64 { return nanotime() + c.offset }

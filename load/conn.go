@@ -65,12 +65,18 @@ func (c *conn) open(fd int, index uint32, now int64) {
 }
 
 // at is the flight with the given count.
+//
+//go:nosplit
 func (c *conn) at(i uint32) *flight { return &c.ring[i&uint32(len(c.ring)-1)] }
 
 // inFlight is the number of requests in the ring.
+//
+//go:nosplit
 func (c *conn) inFlight() int { return int(c.tail - c.head) }
 
 // idle: nothing is owed in either direction.
+//
+//go:nosplit
 func (c *conn) idle() bool {
 	return c.head == c.tail && c.sent == c.queued && c.in == c.answer && len(c.keep) == 0
 }

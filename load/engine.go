@@ -110,7 +110,9 @@ func (e *engine) prepare(o Options) error {
 	if err := codec.Check(request); err != nil {
 		return fmt.Errorf("--payload: %w", err)
 	}
+	_, plain := codec.(wire.IPC)
 	e.settings = settings{
+		plain:   plain,
 		options: o, rate: rate, codec: codec,
 		frame: codec.Encode(nil, request),
 		depth: o.depth(rate), clock: newClock(), next: new(atomic.Uint32),

@@ -7,6 +7,8 @@ import "golang.org/x/sys/unix"
 // begin puts a request on c: due at intended, held back for held ns by the
 // server. In a closed loop both are 0. The caller has made sure of room, and
 // flushes.
+//
+//go:nosplit
 func (w *worker) begin(c *conn, intended, held int64) {
 	c.queued += uint64(len(w.frame))
 	*c.at(c.tail) = flight{intended: intended, held: held, outEnd: c.queued, outLen: uint32(len(w.frame))}
@@ -19,6 +21,8 @@ func (w *worker) begin(c *conn, intended, held int64) {
 }
 
 // room is how many requests may be begun on c now.
+//
+//go:nosplit
 func (w *worker) room(c *conn) int {
 	if c.fd < 0 || c.draining || c.closing || w.stopping {
 		return 0
@@ -31,6 +35,8 @@ func (w *worker) room(c *conn) int {
 }
 
 // refill brings a closed loop's connection back to its depth.
+//
+//go:nosplit
 func (w *worker) refill(c *conn) {
 	n := w.room(c)
 	for range n {
@@ -44,6 +50,8 @@ func (w *worker) refill(c *conn) {
 // flush sends what is queued on c, several requests in one call, and stamps
 // each before the call that carries its first byte. A full socket is left to
 // epoll.
+//
+//go:nosplit
 func (w *worker) flush(c *conn) {
 	for c.sent < c.queued {
 		from := int(c.sent % uint64(len(w.frame)))
@@ -81,6 +89,8 @@ func (w *worker) flush(c *conn) {
 // stamp stamps the requests whose first byte stands before end and has not been
 // sent. One that was stamped already was kept back by a full socket: by the
 // server, not by this program.
+//
+//go:nosplit
 func (w *worker) stamp(c *conn, end uint64) {
 	now := w.clock.now()
 	for i := c.unsent; i != c.tail; i++ {

@@ -73,9 +73,10 @@ type reply struct {
 
 // sliceStore is what arrived of one slice: intervals as they came.
 type sliceStore struct {
-	slice results.Slice
-	raw   []byte
-	sizes []int
+	slice    results.Slice
+	recorded bool
+	raw      []byte
+	sizes    []int
 }
 
 func newGenerator(control *os.File, command *exec.Cmd, o Options, records int) *Generator {
@@ -169,6 +170,9 @@ func (g *Generator) End(index int) (results.Slice, []results.Request, error) {
 	store := g.slices[index]
 	delete(g.slices, index)
 	requests := g.requests
+	if store == nil || !store.recorded {
+		requests = nil
+	}
 	g.mu.Unlock()
 	if store == nil {
 		return results.Slice{}, nil, fmt.Errorf("end slice %d: there is no such slice", index)

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	lookNs   = 20_000_000    // how often dead connections and intervals are looked at
+	lookNs   = 100_000_000   // how often the connections are looked at
+	soonNs   = 5_000_000     // the same while one is dead, drains or is to be closed
 	giveUpNs = 1_000_000_000 // without any connection for so long, the load has failed
 )
 
@@ -19,6 +20,9 @@ const (
 // dead connections, timeouts, a sync that takes too long.
 func (w *worker) look(now int64) {
 	w.lookAt = now + lookNs
+	if w.alive < len(w.conns) || w.syncing > 0 || w.stopping {
+		w.lookAt = now + soonNs
+	}
 	if now >= w.current.end {
 		w.roll(now)
 	}
@@ -26,7 +30,7 @@ func (w *worker) look(now int64) {
 		w.revive(now)
 	}
 	if now >= w.scanAt {
-		w.scanAt = now + max(lookNs, w.timeoutNs()/16)
+		w.scanAt = now + min(lookNs, w.timeoutNs()/8)
 		for _, c := range w.conns {
 			if c.fd >= 0 && c.head != c.tail {
 				w.expire(c, now)
@@ -64,6 +68,7 @@ func (w *worker) close(c *conn, now int64, forever bool) {
 	}
 	c.shut(now, forever)
 	w.alive--
+	w.lookAt = min(w.lookAt, now+soonNs)
 	if w.alive == 0 {
 		w.deadSince = now
 	}
@@ -82,7 +87,7 @@ func (w *worker) lose(c *conn, f *flight, outcome results.Outcome) {
 		counts.Broken++
 	}
 	if w.slice.record {
-		w.keep(c, f, 0, 0, outcome)
+		w.keep(c, f, 0, outcome)
 	}
 }
 
@@ -158,7 +163,7 @@ func (w *worker) beginStop(now int64) {
 		return
 	}
 	w.endSlice(now)
-	w.stopping, w.stopUntil = true, now+w.timeoutNs()
+	w.stopping, w.stopUntil, w.lookAt = true, now+w.timeoutNs(), now
 	for _, c := range w.conns {
 		if c.fd >= 0 {
 			n := c.withdraw()

@@ -61,6 +61,7 @@ type readyReport struct {
 type sliceReport struct {
 	Index       int
 	Mode        results.Mode
+	Record      bool
 	Start, End  int64
 	GeneratorNs int64
 	Dropped     int64 // requests that were not kept

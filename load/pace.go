@@ -15,6 +15,8 @@ func (w *worker) startSchedule(now int64) {
 }
 
 // advance moves on to this worker's next request.
+//
+//go:nosplit
 func (w *worker) advance() {
 	for range w.options.Threads - 1 {
 		w.schedule.Next()
@@ -29,6 +31,8 @@ const passMax = 256
 // what each of them got in one call. When none has room the requests wait:
 // they keep their due times, and until the backlog is gone the time since it
 // began is booked as held by the server.
+//
+//go:nosplit
 func (w *worker) pace(now int64) {
 	w.holding = false
 	for w.due <= now && w.quota != 0 && !w.holding {
@@ -68,6 +72,8 @@ func (w *worker) pace(now int64) {
 }
 
 // pick is the next connection in turn that has room, or nil.
+//
+//go:nosplit
 func (w *worker) pick() *conn {
 	for range w.conns {
 		if w.turn++; w.turn >= len(w.conns) {

@@ -18,7 +18,9 @@ type segment struct {
 }
 
 // count is the number of requests due in the first t seconds of s.
-func (s segment) count(t float64) float64 {
+//
+//go:nosplit
+func (s *segment) count(t float64) float64 {
 	if s.from == s.to {
 		return s.from * t
 	}
@@ -26,14 +28,16 @@ func (s segment) count(t float64) float64 {
 }
 
 // when is the inverse of count: seconds into s at which n requests were due.
-func (s segment) when(n float64) float64 {
+//
+//go:nosplit
+func (s *segment) when(n float64) float64 {
 	if s.from == s.to {
 		return n / s.from
 	}
 	// Solve slope/2·t² + from·t − n = 0; this form of the root is stable for
 	// small slopes and for a ramp that starts at 0.
 	slope := (s.to - s.from) / s.length
-	root := math.Sqrt(math.Max(0, s.from*s.from+2*slope*n))
+	root := math.Sqrt(max(0, s.from*s.from+2*slope*n))
 	return 2 * n / (s.from + root)
 }
 
@@ -52,7 +56,8 @@ func (r Rate) Flat() bool { return len(r.segments) == 1 && r.segments[0].from ==
 // Count is the number of requests due in the first d of the run.
 func (r Rate) Count(d time.Duration) float64 {
 	left, n := d.Seconds(), 0.0
-	for _, s := range r.segments {
+	for i := range r.segments {
+		s := &r.segments[i]
 		if left <= s.length {
 			return n + s.count(left)
 		}

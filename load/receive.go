@@ -201,7 +201,7 @@ func (g *Generator) takeSlice(r reply) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if r.kind == kindBegun {
-		g.slices[s.Index] = &sliceStore{slice: results.Slice{Index: s.Index, Mode: s.Mode, Start: s.Start}}
+		g.slices[s.Index] = &sliceStore{recorded: s.Record, slice: results.Slice{Index: s.Index, Mode: s.Mode, Start: s.Start}}
 		return nil
 	}
 	if store := g.slices[s.Index]; store != nil {

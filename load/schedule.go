@@ -2,9 +2,7 @@
 
 package load
 
-import (
-	"math/rand/v2"
-)
+import "math"
 
 // Names of the arrival processes.
 const (
@@ -19,39 +17,54 @@ const (
 // have exponential gaps whatever shape the rate has.
 //
 // A Schedule is a value with its own source of randomness; two with the same
-// rate, arrivals and seed give the same times.
+// rate, arrivals and seed give the same times, with every build of this program.
 type Schedule struct {
-	rate    Rate
-	random  *rand.Rand // nil: constant arrivals
-	arrived float64    // arrivals so far, in units of rate 1
-	segment int        // the segment that arrived lies in
-	before  float64    // arrivals before that segment
-	start   float64    // seconds before that segment
+	segments []segment
+	poisson  bool
+	random   uint64  // state of splitmix64 (Steele, Lea, Flood 2014)
+	arrived  float64 // arrivals so far, in units of rate 1
+	segment  int     // the segment that arrived lies in
+	before   float64 // arrivals before that segment
+	start    float64 // seconds before that segment
 }
 
 // NewSchedule returns the schedule of an open loop; rate must not be closed.
 func NewSchedule(rate Rate, arrivals string, seed uint64) *Schedule {
-	s := &Schedule{rate: rate}
-	if arrivals == ArrivalsPoisson {
-		s.random = rand.New(rand.NewPCG(seed, 0x6970_6370_726f_6265))
-	}
-	return s
+	return &Schedule{segments: rate.segments, poisson: arrivals == ArrivalsPoisson, random: seed}
 }
 
 // Next returns the due time of the next request, in ns since the origin. It
 // never decreases and never allocates.
+//
+//go:nosplit
 func (s *Schedule) Next() int64 {
-	if s.random == nil {
-		s.arrived++
-	} else {
-		s.arrived += s.random.ExpFloat64()
+	gap := 1.0
+	if s.poisson {
+		gap = -math.Log(s.uniform())
 	}
-	seg := s.rate.segments[s.segment]
-	for s.arrived-s.before > seg.count(seg.length) && s.segment < len(s.rate.segments)-1 {
-		s.before += seg.count(seg.length)
+	s.arrived += gap
+	seg := &s.segments[s.segment]
+	for s.segment < len(s.segments)-1 {
+		n := seg.count(seg.length)
+		if s.arrived-s.before <= n {
+			break
+		}
+		s.before += n
 		s.start += seg.length
 		s.segment++
-		seg = s.rate.segments[s.segment]
+		seg = &s.segments[s.segment]
 	}
 	return int64((s.start + seg.when(s.arrived-s.before)) * 1e9)
+}
+
+// uniform is the next random number of (0, 1]: 53 bits of splitmix64.
+//
+//go:nosplit
+func (s *Schedule) uniform() float64 {
+	s.random += 0x9e3779b97f4a7c15
+	z := s.random
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	z ^= z >> 31
+	return float64(z>>11+1) / (1 << 53)
 }

@@ -41,7 +41,7 @@ func (w *worker) beginSlice(o order, now int64) {
 	w.current = <-w.mail.empty
 	w.current.slice = o.Index
 	w.current.start, w.current.end = now, now+intervalNs
-	w.mail.report(report{kind: kindBegun, slice: sliceReport{Index: o.Index, Mode: o.Mode, Start: now}})
+	w.mail.report(report{kind: kindBegun, slice: sliceReport{Index: o.Index, Mode: o.Mode, Record: o.Record, Start: now}})
 
 	counted := o.Mode == results.Bare || o.Mode == results.Probed
 	first := counted && !w.measured
@@ -126,6 +126,7 @@ const never = math.MaxInt64
 func (w *worker) beginSync(o order, now int64) {
 	w.syncs = nil
 	w.syncing, w.syncUntil = 1, now+o.Wait // 1: not done before all were asked
+	w.lookAt = now + soonNs
 	for _, c := range w.conns {
 		if c.fd < 0 {
 			continue

@@ -12,6 +12,8 @@ import (
 // thread may block, because the thread is the loop's own.
 
 // sendBytes sends b without waiting and without SIGPIPE.
+//
+//go:nosplit
 func sendBytes(fd int32, b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 		uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
@@ -19,6 +21,8 @@ func sendBytes(fd int32, b []byte) (int, unix.Errno) {
 }
 
 // receiveBytes reads what is there into b, without waiting.
+//
+//go:nosplit
 func receiveBytes(fd int32, b []byte) (int, unix.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 		uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
@@ -30,7 +34,9 @@ type event = unix.EpollEvent
 
 // tag and untag keep 64 bits of ours in an event.
 func tag(e *event, v uint64) { e.Fd, e.Pad = int32(v), int32(v>>32) }
-func untag(e *event) uint64  { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
+
+//go:nosplit
+func untag(e *event) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
 // epoll is one epoll instance, and a timer for kernels whose epoll_wait counts
 // milliseconds.
@@ -56,6 +62,8 @@ func (p *epoll) modify(fd int, events uint32, v uint64) error {
 }
 
 // wait waits for events for at most ns. An interrupted wait returns none.
+//
+//go:nosplit
 func (p *epoll) wait(events []event, ns int64) int {
 	if ns <= 0 {
 		return p.poll(events, 0)
@@ -78,6 +86,8 @@ func (p *epoll) wait(events []event, ns int64) int {
 }
 
 // poll waits for ms; 0 only looks, -1 waits for the timer.
+//
+//go:nosplit
 func (p *epoll) poll(events []event, ms int) int {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
 		uintptr(len(events)), uintptr(ms), 0, 0)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -64,7 +65,7 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Generator, error) {
 	}
 	args := append(o.Command[:len(o.Command):len(o.Command)], "--control-fd="+strconv.Itoa(controlFD))
 	cmd := exec.CommandContext(ctx, o.Executable, append(args, o.Load.args()...)...)
-	cmd.Env = o.Env
+	cmd.Env = quietEnv(o.Env)
 	cmd.Stderr = o.Stderr
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.WaitDelay = time.Second
@@ -81,6 +82,21 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Generator, error) {
 		return nil, fmt.Errorf("start load generator %s: %w", o.Executable, err)
 	}
 	return newGenerator(ours, cmd, o.Load, o.MaxRecords), nil
+}
+
+// quietEnv is env, or this process's own if nil, with what a child's runtime
+// needs to leave its threads alone.
+func quietEnv(env []string) []string {
+	if env == nil {
+		env = os.Environ()
+	}
+	setting := quietRuntime
+	for _, v := range env {
+		if old, ok := strings.CutPrefix(v, "GODEBUG="); ok && old != "" {
+			setting = old + "," + quietRuntime
+		}
+	}
+	return append(env[:len(env):len(env)], "GODEBUG="+setting)
 }
 
 // controlPair returns both ends of a control socket. Ours is non-blocking, so

@@ -34,9 +34,13 @@ type tally struct {
 }
 
 // add counts one duration of v ns.
+//
+//go:nosplit
 func (t *tally) add(v int64) { t.counts[tallyIndex(v)]++ }
 
 // tallyIndex is the index of v in the counts of a histogram.
+//
+//go:nosplit
 func tallyIndex(v int64) int {
 	if uint64(v) > tallyLimit {
 		v = max(0, min(v, tallyLimit))

@@ -19,6 +19,7 @@ type settings struct {
 	options Options
 	rate    Rate
 	codec   wire.Codec
+	plain   bool   // glance knows the codec's good answers
 	frame   []byte // one encoded request
 	depth   int    // requests in flight per connection, at most
 	clock   clock
@@ -171,6 +172,8 @@ func (w *worker) run() {
 
 // turnRound does what a turn of the loop owes beside its events. It is true
 // when a stop has been carried out.
+//
+//go:nosplit
 func (w *worker) turnRound(now int64) bool {
 	if now >= w.lookAt {
 		w.look(now)
@@ -192,6 +195,8 @@ func (w *worker) turnRound(now int64) bool {
 }
 
 // handle takes one event.
+//
+//go:nosplit
 func (w *worker) handle(e *event) {
 	v := untag(e)
 	switch v {
@@ -215,6 +220,8 @@ func (w *worker) handle(e *event) {
 
 // patience is how long (ns) the loop may sleep: until the next request is due,
 // less the spin, or the next look around. 0 means that it only looks.
+//
+//go:nosplit
 func (w *worker) patience() int64 {
 	until := w.lookAt
 	if w.running && !w.stopping {
@@ -223,9 +230,9 @@ func (w *worker) patience() int64 {
 			until = min(until, w.due-int64(w.options.Spin))
 		case len(w.thinking.list) > 0:
 			until = min(until, w.thinking.list[0].at-int64(w.options.Spin))
-		case w.schedule == nil && w.options.Think == 0:
+		case w.schedule == nil && w.options.Think == 0 && w.lookAt-w.latest > soonNs:
 			// Nothing but answers moves a closed loop; the stamp is saved.
-			return lookNs
+			return soonNs
 		}
 	}
 	return until - w.clock.now()
