@@ -108,7 +108,7 @@ func (p *Process) rest() []int {
 	var living []int
 	for _, pid := range pids {
 		s, err := readStat(pid)
-		if err != nil || pid == p.pid || !p.left(s) {
+		if err != nil || pid == p.pid || pid == p.guard.pid() || !p.left(s) {
 			continue
 		}
 		if s.State != 'Z' && s.State != 'X' {

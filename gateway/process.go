@@ -32,6 +32,7 @@ type Process struct {
 	stopped chan struct{} // closed when everything was ended and collected
 	once    sync.Once
 	err     error
+	guard   *guard // nil where there is no shell
 	tail    *tail
 	drained sync.WaitGroup
 }
@@ -159,6 +160,9 @@ func (p *Process) own(cmd *exec.Cmd, started chan<- error, closeOutputs func()) 
 	if s, err := readStat(p.pid); err == nil { // it exists until we collect it
 		p.start, p.session = s.Start, s.Session
 	}
+	if g, err := startGuard(p.pid); err == nil {
+		p.guard = g
+	}
 	waited := make(chan struct{})
 	go func() {
 		defer close(waited)
@@ -169,6 +173,7 @@ func (p *Process) own(cmd *exec.Cmd, started chan<- error, closeOutputs func()) 
 	grace := <-p.stop
 	p.err = p.end(grace)
 	<-waited
+	p.guard.end()
 	_ = cmd.Wait() // collects it; how it ended is known already
 	// What left the group may hold the pipes open for ever.
 	p.awaitDrained(lastWordsTime)

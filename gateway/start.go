@@ -47,8 +47,9 @@ type StartOptions struct {
 //
 // From then on the calling process is a subreaper (PR_SET_CHILD_SUBREAPER): what
 // a target leaves behind in the background becomes its child, so that Stop can
-// end it. Should ipcprobe be killed, the kernel sends the target SIGTERM
-// (PR_SET_PDEATHSIG); what the target itself started is up to the target.
+// end it. Should ipcprobe be killed, the target is sent SIGTERM by the kernel
+// (PR_SET_PDEATHSIG) and its process group by a guard, a waiting shell; only
+// what has left the group by then goes on.
 func Start(ctx context.Context, o StartOptions) (*Process, error) {
 	tried := "start " + commandText(o.Command)
 	if len(o.Command) == 0 || o.Command[0] == "" {

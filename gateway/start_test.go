@@ -244,16 +244,16 @@ func TestStartAsAnotherUser(t *testing.T) {
 	}
 }
 
-// The tester of the tester: a process that starts a target and is then killed,
-// as ipcprobe may be. What it started must end.
+// The test binary starts a target and is then killed, as ipcprobe may be. What
+// it started must end, and what that started in turn.
 func TestTargetEndsWhenItsStarterIsKilled(t *testing.T) {
 	if os.Getenv("GATEWAY_TEST_STARTER") != "" {
-		o := options("listen="+os.Getenv("GATEWAY_TEST_STARTER")+"/a", "wait")
+		o := options("child=ignoreterm,listen="+os.Getenv("GATEWAY_TEST_STARTER")+"/a,wait", "wait")
 		p, err := Start(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Printf("pid %d\n", p.PID())
+		fmt.Printf("pids %d %d\n", p.PID(), p.Target.PID)
 		time.Sleep(time.Minute)
 		return
 	}
@@ -266,15 +266,17 @@ func TestTargetEndsWhenItsStarterIsKilled(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var pid int
-	if _, err := fmt.Fscanf(out, "pid %d\n", &pid); err != nil || !alive(pid) {
-		t.Fatalf("target %d: %v", pid, err)
+	var first, below int
+	if _, err := fmt.Fscanf(out, "pids %d %d\n", &first, &below); err != nil || first == below || !alive(first) || !alive(below) {
+		t.Fatalf("started %d, below it %d: %v", first, below, err)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	eventually(t, "the end of target "+strconv.Itoa(pid), func() bool { return !alive(pid) })
+	for _, pid := range []int{first, below} {
+		eventually(t, "the end of process "+strconv.Itoa(pid), func() bool { return !alive(pid) })
+	}
 }
 
 // A server that goes to the background by itself is not left there.
