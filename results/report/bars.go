@@ -9,7 +9,7 @@ import (
 )
 
 // maxBars is the number of rows of a drawn histogram.
-const maxBars = 16
+const maxBars = 20
 
 // draw makes rows of the response time's histogram, marking those in which the
 // percentiles lie. Bars in excess of maxBars are merged with their neighbours.

@@ -152,6 +152,7 @@ func openLoop() *results.Result {
 	r.Overhead.ThroughputPct, r.Overhead.Quoted, r.Overhead.Interval, r.Overhead.CPUInterval = nil, "cpu", &[2]float64{-0.4, 4.4}, nil
 	r.Limits = []results.Limit{{Metric: "p99", Limit: 10e6, Measured: 1_080_000, Met: true},
 		{Metric: "rss", Limit: 40 << 20, Measured: 47_185_920}}
+	r.Target.NATS = &results.NATS{Published: 110_002, Received: 110_002, Answered: 110_002}
 	r.Warn("the steal time of the machine was 0.3 %; see docs/measuring")
 	return r
 }
@@ -169,6 +170,7 @@ func late() *results.Result {
 func partial() *results.Result {
 	r := healthy()
 	r.Run.DurationNs, r.Run.Slices, r.Run.Partial = 32e8, r.Run.Slices[:6], true
+	r.Target.NATS = &results.NATS{Published: 140_003, Received: 139_998, Answered: 139_998}
 	r.Run.EndedBy = "the target ended after 3.2 s, killed by signal 13 (SIGPIPE)"
 	r.Target.Ended = "signal 13 (SIGPIPE)"
 	r.Load.AchievedRPS, r.Load.AchievedRange = nil, nil

@@ -38,7 +38,7 @@ func legsSection(r *results.Result) section {
 		s.blocks = append(s.blocks, paragraph{note: true, text: say(n)})
 	}
 	s.blocks = append(s.blocks, paragraph{note: true, text: say("Of " + count(total.Count) +
-		" joined requests of the probed slices. Means add up, percentiles don’t.")})
+		" joined requests in probed slices. Means add up, percentiles don’t.")})
 	return s
 }
 

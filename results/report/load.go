@@ -27,7 +27,7 @@ func LoadText(w io.Writer, r *results.Result, causes map[string]int64, s Style) 
 	}
 	verdict.blocks = append(verdict.blocks, facts{{"server", targetText(r)}, {"run", runText(r)}})
 	return layText(w, document{sections: []section{
-		verdict, clientSpeed(r, causes), clientLatency(r), warningSection(r),
+		verdict, clientSpeed(r, causes), latencySection(r), warningSection(r),
 	}}, s)
 }
 
@@ -38,17 +38,5 @@ func clientSpeed(r *results.Result, causes map[string]int64) section {
 		return s
 	}
 	s.blocks = []block{append(facts{{"answered", answered(r)}}, loadFacts(r.Load, causes)...)}
-	return s
-}
-
-// clientLatency always shows the send lag: a client alone has to say how late
-// it was.
-func clientLatency(r *results.Result) section {
-	s := section{title: "Response time, round trip and send lag", remark: remark(r)}
-	if r.Latency == nil {
-		s.blocks = []block{absent("no request was answered")}
-		return s
-	}
-	s.blocks = latencyBlocks(r.Latency, true, withheld(r))
 	return s
 }

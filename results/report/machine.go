@@ -26,7 +26,7 @@ func cpuSection(r *results.Result) section {
 	}
 	if c.Samples > 0 {
 		list = append(list, fact{"samples", say(count(c.Samples) + "; " + percent(c.CompleteStacksPct) +
-			" with a whole stack, " + percent(c.OwnProgramsPct) + " inside ipcprobe’s own programs")})
+			" whole stacks, " + percent(c.OwnProgramsPct) + " in ipcprobe’s own programs")})
 	}
 	s.blocks = []block{list}
 	if len(c.Top) == 0 {

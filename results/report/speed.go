@@ -18,6 +18,9 @@ func throughputSection(r *results.Result) section {
 	}
 	list := facts{{"answered", answered(r)}}
 	list = append(list, loadFacts(r.Load, nil)...)
+	if r.Target.NATS != nil {
+		list = append(list, fact{"NATS", natsText(r.Target.NATS)})
+	}
 	s.blocks = []block{list}
 	return s
 }
@@ -75,6 +78,17 @@ func loadFacts(l *results.Load, causes map[string]int64) facts {
 	return append(out, fact{"generator", say(rough(l.GeneratorCPUPct) + " of one core")})
 }
 
+// natsText compares what the reference gateway says it published with what
+// arrived, from the gateway's start to its end.
+func natsText(n *results.NATS) text {
+	t := say(count(n.Published) + " published, ")
+	m := good
+	if n.Received != n.Published {
+		m = warned
+	}
+	return t.and(in(m, count(n.Received)+" received")).with(", " + count(n.Answered) + " answered (warm-up included)")
+}
+
 // arrivals words the schedule of an open loop.
 func arrivals(l *results.Load) string {
 	switch l.Arrivals {
@@ -126,7 +140,7 @@ func latencySection(r *results.Result) section {
 	s := section{title: "Response time and round trip", remark: remark(r)}
 	l := r.Latency
 	if l == nil {
-		reason := ""
+		reason := "no request was answered"
 		if r.Load == nil {
 			reason = "no load of ours ran"
 		}
@@ -161,9 +175,7 @@ func latencyBlocks(l *results.Latency, open, hidden bool) []block {
 		add("response time", l.ResponseTime)
 		add("round trip", l.RoundTrip)
 	}
-	if open || hidden {
-		add("send lag", l.SendLag)
-	}
+	add("send lag", l.SendLag)
 	var out []block
 	if hidden {
 		out = append(out, paragraph{text: in(warned, "Not quoted, the measurement is invalid.")})

@@ -54,7 +54,7 @@ func machineText(e *results.Environment) text {
 		parts = append(parts, "virtual")
 	}
 	if e.StealPct >= 0.05 {
-		parts = append(parts, percent(e.StealPct)+" stolen by the host")
+		parts = append(parts, percent(e.StealPct)+" steal")
 	}
 	if e.Placement.SharedPct >= 0.05 {
 		parts = append(parts, "client and server on one CPU in "+rough(e.Placement.SharedPct)+" of looks")

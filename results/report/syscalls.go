@@ -44,8 +44,8 @@ func syscallSection(r *results.Result) section {
 	if rare(rows) {
 		s.blocks = append(s.blocks, paragraph{note: true, text: say(dash + " too few calls for the percentile, or no bytes to count.")})
 	}
-	s.blocks = append(s.blocks, paragraph{note: true, text: say("Together " + duration(total) +
-		" in the probed slices; time asleep in a call counts as the call’s.")})
+	s.blocks = append(s.blocks, paragraph{note: true, text: say("From the probed slices, " + duration(total) +
+		" together. Time asleep in a call counts.")})
 	if len(errors) > 0 {
 		s.blocks = append(s.blocks, errors)
 	}

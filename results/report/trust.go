@@ -38,12 +38,15 @@ func overheadSection(r *results.Result) section {
 	if len(list) == 0 {
 		list = append(list, fact{"cost", in(faint, "not measured: too few neighbouring slices")})
 	}
-	list = append(list, fact{"probed", say(percent(o.ProbedSharePct) + " of the time; compared over " +
-		plural(int64(o.Pairs), "pair") + " of neighbouring slices")})
+	list = append(list, fact{"probed", say(percent(o.ProbedSharePct) + " of the time, compared over " +
+		plural(int64(o.Pairs), "pair") + " of neighbours")})
 	s.blocks = []block{list}
 	if len(o.Programs) > 0 {
-		s.blocks = append(s.blocks, programs(o.Programs), paragraph{note: true, text: say(
-			"ns/run is the program’s body alone. Throughput and response time above are of bare slices.")})
+		note := "ns/run: the program’s body alone."
+		if hasSlices(r, results.Bare) {
+			note += " Speed above was measured without probes."
+		}
+		s.blocks = append(s.blocks, programs(o.Programs), paragraph{note: true, text: say(note)})
 	}
 	return s
 }
