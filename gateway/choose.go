@@ -8,23 +8,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // Choose takes the one socket that load is to be sent to. With wanted empty
 // there has to be exactly one stream socket; else it is the one that wanted
 // names: as it was bound, by an abstract "@name", or by any path, also a
-// relative or linked one, that leads to the same file. who names the process in
-// messages. Errors are *Error: NoSocket, Ambiguous.
+// relative or linked one, that leads to the same file. Sockets to which no way
+// leads (their file was removed) don't count beside others. The one chosen has
+// an Address, or OpenSocket opens it. who names the process in messages. Errors
+// are *Error: NoSocket, Ambiguous.
 func Choose(sockets []Socket, wanted string, who *Target) (Socket, error) {
 	tried := fmt.Sprintf("choose the socket of process %d (%s)", who.PID, Printable(who.Name))
 	streams := newestOfEachName(streamSockets(sockets))
 	if wanted != "" {
 		return named(streams, sockets, wanted, tried)
 	}
+	if usable := slices.DeleteFunc(slices.Clone(streams), func(s Socket) bool { return !s.canBeReached() }); len(usable) > 0 {
+		streams = usable
+	}
 	switch len(streams) {
 	case 1:
-		return streams[0], nil
+		return streams[0], unreachable(streams[0], tried)
 	case 0:
 		said := "it listens on no Unix stream socket"
 		if len(sockets) > 0 {
@@ -43,12 +49,14 @@ func named(streams, all []Socket, wanted, tried string) (Socket, error) {
 	id, err := fileOf(wanted)
 	for _, s := range streams {
 		if s.Name == wanted || s.Address == wanted || err == nil && s.file != (fileID{}) && s.file == id {
-			return reachable(s, wanted, id)
+			s = reachable(s, wanted, id)
+			return s, unreachable(s, tried)
 		}
 	}
 	for _, s := range streams {
 		if s.Name == "" && err == nil { // a row was forged; the user knows better
-			return reachable(s, wanted, id)
+			s = reachable(s, wanted, id)
+			return s, unreachable(s, tried)
 		}
 	}
 	e := &Error{Reason: NoSocket, Tried: tried, Err: err,
@@ -62,14 +70,24 @@ func named(streams, all []Socket, wanted, tried string) (Socket, error) {
 }
 
 // reachable fills in the user's own path where none of ours leads to the socket.
-func reachable(s Socket, wanted string, id fileID) (Socket, error) {
+func reachable(s Socket, wanted string, id fileID) Socket {
 	if s.Address == "" && id != (fileID{}) && !strings.HasPrefix(wanted, "@") && len(wanted) <= MaxPath {
 		if path, err := filepath.Abs(wanted); err == nil && len(path) <= MaxPath {
 			wanted = path
 		}
 		s.Address, s.Problem, s.file = wanted, "", id
 	}
-	return s, nil
+	return s
+}
+
+// unreachable is the error for a socket to which no way leads.
+func unreachable(s Socket, tried string) error {
+	if s.canBeReached() {
+		return nil
+	}
+	return &Error{Reason: NoSocket, Tried: tried,
+		Said: fmt.Sprintf("it listens on %s, but %s", s.String(), s.Problem),
+		Next: "restart the server so that it makes its socket anew, or give a path that leads to it with --socket"}
 }
 
 func streamSockets(all []Socket) []Socket {

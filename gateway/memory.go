@@ -51,7 +51,7 @@ func OpenMemory(t *Target) (*MemoryReader, error) {
 }
 
 // Read takes one reading. smaps_rollup makes the kernel walk the target's page
-// tables, some 10 µs for each MiB, and the target's mmap and munmap wait
+// tables, some 5 µs for each MiB of small pages, and the target's mmap and munmap wait
 // meanwhile: it is not for every millisecond. The error is an *Error with
 // reason Ended when the target has ended.
 func (r *MemoryReader) Read() (Memory, error) {

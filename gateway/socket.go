@@ -62,6 +62,9 @@ type Socket struct {
 // not a file.
 func (s *Socket) Abstract() bool { return strings.HasPrefix(s.Name, "@") && s.file == fileID{} }
 
+// canBeReached says whether there is an address or a file to connect to.
+func (s *Socket) canBeReached() bool { return s.Address != "" || s.file != fileID{} }
+
 // String names the socket as a message shows it.
 func (s *Socket) String() string {
 	if s.Name == "" {

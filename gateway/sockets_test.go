@@ -173,8 +173,9 @@ func TestSocketThatNoShortPathReaches(t *testing.T) {
 
 func TestSocketWhoseFileIsGone(t *testing.T) {
 	dir := shortDir(t)
-	s := run(t, "listen="+dir+"/a", "remove="+dir+"/a", "ready", "wait")
-	found, err := s.target(t).Sockets(t.Context())
+	s := run(t, "listen="+dir+"/a", "remove="+dir+"/a", "ready", "line", "listen="+dir+"/b", "ready", "wait")
+	target := s.target(t)
+	found, err := target.Sockets(t.Context())
 	if err != nil || len(found) != 1 {
 		t.Fatalf("found %+v, %v", found, err)
 	}
@@ -183,6 +184,18 @@ func TestSocketWhoseFileIsGone(t *testing.T) {
 	}
 	if _, err := found[0].OpenSocket(); err == nil {
 		t.Error("opened it")
+	}
+	for _, wanted := range []string{"", dir + "/a"} {
+		_, err := Choose(found, wanted, target)
+		checkError(t, err, NoSocket, dir+"/a", "its file was removed", "restart")
+	}
+	s.next(t)
+	s.awaitReady(t)
+	if found, err = target.Sockets(t.Context()); err != nil || len(found) != 2 {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	if got, err := Choose(found, "", target); err != nil || got.Address != dir+"/b" {
+		t.Errorf("chose %+v, %v", got, err)
 	}
 }
 
