@@ -179,8 +179,12 @@ func queueAdvice(r *results.Result) text {
 		return say(": the server was busy with other requests (" + rough(c.UtilisationPct) +
 			" of a core) while this one waited, so a faster service shortens both legs.")
 	case c.UtilisationPct < 60:
-		return say(": requests lay unread although the server used only " + rough(c.UtilisationPct) +
-			" of one core, so it was blocked or slow to wake, not out of CPU.")
+		t := say(": requests lay unread although the server used only " + rough(c.UtilisationPct) +
+			" of one core, so it was blocked or waiting to run rather than busy")
+		if shared := r.Environment.Placement.SharedPct; shared >= 20 {
+			t = t.with("; client and server were on the same CPU in " + rough(shared) + " of looks")
+		}
+		return t.with(".")
 	}
 	return say(": requests lay unread while the server used " + rough(c.UtilisationPct) +
 		" of one core on " + plural(int64(r.Target.Threads), "thread") + ".")

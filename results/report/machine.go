@@ -30,7 +30,11 @@ func cpuSection(r *results.Result) section {
 	}
 	s.blocks = []block{list}
 	if len(c.Top) == 0 {
-		s.blocks = append(s.blocks, paragraph{text: in(faint, "Functions were not measured.")})
+		why := "Functions were not measured."
+		if c.Samples > 0 {
+			why = "The samples name no function."
+		}
+		s.blocks = append(s.blocks, paragraph{text: in(faint, why)})
 		return s
 	}
 	s.blocks = append(s.blocks, functions(c.Top))

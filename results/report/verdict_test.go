@@ -34,7 +34,9 @@ func TestWhatDominatesFollowsFromTheFigures(t *testing.T) {
 	}{
 		"a busy server of one thread": {func(r *results.Result) {}, "busy with other requests (97 % of a core)", ""},
 		"a queue before an idle server": {func(r *results.Result) { r.CPU.UtilisationPct = 20 },
-			"used only 20 % of one core, so it was blocked or slow to wake", "busy"},
+			"used only 20 % of one core, so it was blocked or waiting to run rather than busy.", "same CPU"},
+		"a queue on a shared CPU": {func(r *results.Result) { r.CPU.UtilisationPct, r.Environment.Placement.SharedPct = 20, 58 },
+			"client and server were on the same CPU in 58 % of looks.", ""},
 		"a queue before many threads": {func(r *results.Result) { r.Target.Threads, r.CPU.UtilisationPct = 8, 310 },
 			"used 310 % of one core on 8 threads", "both legs"},
 		"a queue of one": {func(r *results.Result) { r.Load.Connections = 1 },
