@@ -35,7 +35,7 @@ func (w *worker) receive(c *conn) {
 		if now >= w.current.end {
 			w.roll(now)
 		}
-		c.lastIn = now
+		c.lastIn, w.lastIn = now, now
 		c.keep = c.keep[:0]
 		w.current.bytesIn += int64(n)
 		if !w.parse(c, w.buffer[:kept+n], now) || n < len(room) {

@@ -185,7 +185,10 @@ func (e *engine) obey(orders <-chan order) error {
 		}
 		if e.finals == len(e.workers) {
 			e.threads.Wait()
-			return e.finish()
+			if err := e.finish(); orders != nil {
+				return err
+			}
+			return nil // nobody is left to tell
 		}
 	}
 }

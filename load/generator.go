@@ -255,7 +255,7 @@ func (g *Generator) close() error {
 	if g.command == nil {
 		return errors.Join(append(errs, <-g.inside)...)
 	}
-	late := time.AfterFunc(g.options.Timeout+10*time.Second, func() {
+	late := time.AfterFunc(g.options.Timeout+25*time.Second, func() {
 		// The process may be gone by now: then there is nothing to kill.
 		_ = g.command.Process.Kill()
 	})

@@ -14,6 +14,9 @@ const (
 	lookNs   = 100_000_000   // how often the connections are looked at
 	soonNs   = 5_000_000     // the same while one is dead, drains or is to be closed
 	giveUpNs = 1_000_000_000 // without any connection for so long, the load has failed
+
+	patient   = 4              // timeouts that one connection may be silent while others are answered
+	stopMaxNs = 20_000_000_000 // how much longer than a timeout a stop may take while answers come
 )
 
 // look does what need not be done at once: interval ends while nothing comes,
@@ -92,9 +95,10 @@ func (w *worker) lose(c *conn, f *flight, outcome results.Outcome) {
 }
 
 // expire books the requests of c that have waited too long. The connection
-// lives on while bytes come: the answers are still owed to us, and a server
-// may die of a connection that is closed before it has sent them. One that was
-// silent for the whole timeout is given up.
+// lives on while bytes come, on it or on others (a server may serve one client
+// after the other): the answers are still owed to us, and a server may die of
+// a connection that is closed before it has sent them. When all were silent
+// for a whole timeout, or this one for several, it is given up.
 func (w *worker) expire(c *conn, now int64) {
 	limit := now - w.timeoutNs()
 	for i := c.head; i != c.tail; i++ {
@@ -107,7 +111,8 @@ func (w *worker) expire(c *conn, now int64) {
 			w.lose(c, f, results.Timeout)
 		}
 	}
-	if c.at(c.head).late && c.lastIn < limit {
+	if c.at(c.head).late && c.lastIn < limit &&
+		(w.lastIn < limit || c.lastIn < now-patient*w.timeoutNs() && c.at(c.head).sent < now-patient*w.timeoutNs()) {
 		w.die(c, now, "timeout")
 	}
 }
@@ -182,7 +187,7 @@ func (w *worker) stopped(now int64) bool {
 		case c.fd < 0:
 		case c.idle():
 			w.close(c, now, true)
-		case now >= w.stopUntil:
+		case now >= w.stopUntil && (now-w.lastIn >= w.timeoutNs() || now >= w.stopUntil+stopMaxNs):
 			for ; c.head != c.tail; c.head++ {
 				if f := c.at(c.head); !f.late {
 					w.lose(c, f, results.Censored)

@@ -43,19 +43,38 @@ func Start(o Options, records int) (*Generator, error) {
 // kernel's view: warm-up, one measured slice, a stop in good order. progress,
 // if not nil, is called about once a second. When ctx ends, what was measured
 // until then is returned, marked as partial.
+//
+// Go's runtime disturbs the load of a process that was not started for it (see
+// quiet.go), by about one per cent; RunChild doesn't have that.
 func Run(ctx context.Context, o Options, progress func(Progress)) (Summary, error) {
-	s := Summary{Options: o}
 	g, err := Start(o, 0)
 	if err != nil {
-		return s, err
+		return Summary{Options: o}, err
 	}
+	return g.run(ctx, progress)
+}
+
+// RunChild does the same in a child process, which has the rules of Spawn.
+func RunChild(ctx context.Context, o SpawnOptions, progress func(Progress)) (Summary, error) {
+	// The child outlives ctx: it has answers to take.
+	g, err := Spawn(context.WithoutCancel(ctx), o)
+	if err != nil {
+		return Summary{Options: o.Load}, err
+	}
+	return g.run(ctx, progress)
+}
+
+func (g *Generator) run(ctx context.Context, progress func(Progress)) (Summary, error) {
 	defer g.Close()
-	if _, err := g.Ready(); err != nil {
-		var trouble *TargetError
-		if !errors.As(err, &trouble) || trouble.Trouble != AnsweredError {
-			return s, err
-		}
+	o := g.options
+	s := Summary{Options: o}
+	_, err := g.Ready()
+	var trouble *TargetError
+	switch {
+	case errors.As(err, &trouble) && trouble.Trouble == AnsweredError:
 		s.Warnings = append(s.Warnings, err.Error())
+	case err != nil:
+		return s, err
 	}
 	index := 0
 	if o.Warmup > 0 {

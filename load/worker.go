@@ -71,6 +71,7 @@ type worker struct {
 	syncUntil int64 // when those are given up
 	syncs     []results.Sync
 
+	lastIn    int64 // stamp of the last bytes on any connection
 	latest    int64 // stamp of the last read of this turn; 0: none
 	lookAt    int64 // when to look for timeouts and connections to open
 	scanAt    int64 // when to look for timeouts again

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/gateway/wire"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// TestEveryRequestIsAnsweredOnce: the figures of a run with a fixed number of
+// requests are exact, whatever the shape of the load.
+func TestEveryRequestIsAnsweredOnce(t *testing.T) {
+	tests := []struct {
+		name  string
+		serve func(*testServer, net.Conn, *bufio.Reader) error
+		shape func(*Options)
+	}{
+		{"one connection", answering(goodAnswer), func(o *Options) { o.Connections = 1 }},
+		{"pipeline 8 on 16 connections", answering(goodAnswer), func(o *Options) { o.Connections, o.Pipeline = 16, 8 }},
+		{"odd pipeline", answering(goodAnswer), func(o *Options) { o.Pipeline = 7 }},
+		{"two threads", answering(goodAnswer), func(o *Options) { o.Threads, o.Pipeline = 2, 3 }},
+		{"open loop", answering(goodAnswer), func(o *Options) { o.Rate = "20000" }},
+		{"open loop, constant, two threads", answering(goodAnswer), func(o *Options) { o.Rate, o.Arrivals, o.Threads = "20000", ArrivalsConstant, 2 }},
+		{"ramp", answering(goodAnswer), func(o *Options) { o.Rate = "1000..20000/100ms" }},
+		{"open loop above what the server can do", slowly(200 * time.Microsecond), func(o *Options) { o.Rate, o.Connections, o.Timeout = "50000", 2, time.Minute }},
+		{"think time", answering(goodAnswer), func(o *Options) { o.Think, o.Connections = 500*time.Microsecond, 8 }},
+		{"think time and pipeline", answering(goodAnswer), func(o *Options) { o.Think, o.Pipeline = 500*time.Microsecond, 4 }},
+		{"answers a byte at a time", byteByByte, func(o *Options) { o.Pipeline = 4 }},
+		{"frames of 1 MiB", answering(goodAnswer), func(o *Options) { o.Payload, o.Requests = "1MiB", 40 }},
+		{"answers of 1 MiB", answering(wire.IPC{}.Encode(nil, wire.Request{Type: wire.ResponseOK, Payload: make([]byte, 1<<20)})),
+			func(o *Options) { o.Requests = 40 }},
+		{"empty payload", answering(goodAnswer), func(o *Options) { o.Payload, o.Type = "0", wire.Ping }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := startServer(t, tt.serve)
+			o := testOptions(s)
+			o.Requests = 2000
+			tt.shape(&o)
+			sum, err := Run(t.Context(), o, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum.Partial {
+				t.Errorf("partial: %s", sum.EndedBy)
+			}
+			all := o.Requests + 1 // with the probe
+			if c := sum.Totals.Counts; c.Sent != all || c.OK != all || c.Failed() != 0 || c.Censored != 0 {
+				t.Errorf("totals are %+v, want %d sent and answered", c, all)
+			}
+			if c := sum.Slice.Counts(); c.OK != o.Requests {
+				t.Errorf("the slice's intervals have %d answers, want %d", c.OK, o.Requests)
+			}
+			n := int64(0)
+			for _, v := range sum.Slice.Intervals {
+				n += v.ResponseTime.TotalCount()
+				if v.RoundTrip.TotalCount() != v.Counts.OK || v.SendLag.TotalCount() != v.Counts.OK {
+					t.Error("an interval's histograms differ in count")
+				}
+				if v.End-v.Start > intervalNs || v.End < v.Start {
+					t.Errorf("an interval of %d ns", v.End-v.Start)
+				}
+			}
+			if n != o.Requests {
+				t.Errorf("the histograms have %d answers, want %d", n, o.Requests)
+			}
+			checkManners(t, s, o.Requests+1)
+		})
+	}
+}
+
+// checkManners: the server saw all requests whole, and nobody closed on it.
+func checkManners(t *testing.T, s *testServer, requests int64) {
+	t.Helper()
+	s.stop()
+	if n := s.requests.Load(); requests >= 0 && n != requests {
+		t.Errorf("the server saw %d requests, want %d", n, requests)
+	}
+	if n := s.halves.Load(); n != 0 {
+		t.Errorf("%d connections were closed within a frame", n)
+	}
+	if n := s.unread.Load(); n != 0 {
+		t.Errorf("%d connections were closed before their answer", n)
+	}
+}
+
+// TestServersThatCannotBeLoaded: each is told by its trouble and in one line.
+func TestServersThatCannotBeLoaded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gone := startServer(t, closing)
+	gone.listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	gone.stop()
+	datagram, err := net.ListenPacket("unixgram", filepath.Join(filepath.Dir(gone.path), "dgram"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer datagram.Close()
+	path := func(p string) func(*testing.T) string { return func(*testing.T) string { return p } }
+	served := func(f func(*testServer, net.Conn, *bufio.Reader) error) func(*testing.T) string {
+		return func(t *testing.T) string { return startServer(t, f).path }
+	}
+	tests := []struct {
+		name   string
+		socket func(*testing.T) string
+		want   Trouble
+		says   string
+	}{
+		{"no such path", path(file + "-missing"), NoSocket, "no such socket"},
+		{"a file on the way", path(file + "/s"), NoSocket, "no such socket"},
+		{"not a socket", path(file), NotASocket, "no socket"},
+		{"nobody listens", path(gone.path), Refused, "nobody listens"},
+		{"a datagram socket", path(datagram.LocalAddr().String()), WrongKind, "stream"},
+		{"closes at once", served(closing), ClosedAtOnce, "closed the connection"},
+		{"answers garbage", served(answering([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))), Garbage, "--protocol"},
+		{"answers twice", served(answering(append(goodAnswer[:len(goodAnswer):len(goodAnswer)], goodAnswer...))), Garbage, "more than it was asked"},
+		{"never answers", served(silent), Silent, "did not answer"},
+		{"closes within the answer", served(func(s *testServer, c net.Conn, in *bufio.Reader) error {
+			if _, err := s.next(in); err != nil {
+				return err
+			}
+			_, err := c.Write(goodAnswer[:5])
+			return err
+		}), ClosedAtOnce, "after 5 bytes"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := Defaults()
+			o.Socket, o.Timeout = tt.socket(t), 300*time.Millisecond
+			g := spawnTest(t, o)
+			conns, err := g.Ready()
+			var trouble *TargetError
+			if !errors.As(err, &trouble) {
+				t.Fatalf("Ready: %v (%d connections), want a TargetError", err, len(conns))
+			}
+			if trouble.Trouble != tt.want || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %q, want %s with %q", trouble.Trouble, err, tt.want, tt.says)
+			}
+		})
+	}
+}
+
+func TestPermissionIsToldApart(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to become somebody else")
+	}
+	s := startServer(t, answering(goodAnswer))
+	if err := os.Chmod(s.path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary := copySelf(t, filepath.Dir(s.path))
+	o := testOptions(s)
+	g, err := Spawn(t.Context(), SpawnOptions{
+		Executable: binary, Command: []string{}, Load: o, DropPrivileges: true, UID: 65534, GID: 65534,
+		Env: append(os.Environ(), "IPCPROBE_TEST_CHILD=1"), Stderr: os.Stderr,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	var trouble *TargetError
+	if _, err := g.Ready(); !errors.As(err, &trouble) || trouble.Trouble != NotPermitted {
+		t.Errorf("Ready: %v, want %s", err, NotPermitted)
+	}
+}
+
+// copySelf puts this binary where everybody may execute it.
+func copySelf(t *testing.T, dir string) string {
+	t.Helper()
+	body, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "child")
+	if err := os.WriteFile(path, body, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestErrorAnswersAreExplained: they are no reason not to load, and counted.
+func TestErrorAnswersAreExplained(t *testing.T) {
+	s := startServer(t, answering(errorAnswer))
+	o := testOptions(s)
+	o.Requests = 100
+	sum, err := Run(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := sum.Slice.Counts(); c.Error != 100 || c.OK != 0 {
+		t.Errorf("counts are %+v, want 100 errors", c)
+	}
+	if n := sum.Totals.Answers["response error 5: upstream timed out"]; n != 100 {
+		t.Errorf("answers are %v", sum.Totals.Answers)
+	}
+	if len(sum.Warnings) != 1 || !strings.Contains(sum.Warnings[0], "upstream timed out") {
+		t.Errorf("warnings are %q", sum.Warnings)
+	}
+	if len(sum.Verdict.Invalid) == 0 {
+		t.Error("a run of errors is valid")
+	}
+	checkManners(t, s, 101)
+}
+
+// TestConnectionsThatDieAreOpenedAgain: by cause, with what was in flight.
+func TestConnectionsThatDieAreOpenedAgain(t *testing.T) {
+	write := func(b []byte) func(*testServer, net.Conn, *bufio.Reader) error {
+		return func(s *testServer, c net.Conn, in *bufio.Reader) error {
+			if _, err := s.next(in); err != nil {
+				return err
+			}
+			_, err := c.Write(b)
+			return err
+		}
+	}
+	tests := []struct {
+		name  string
+		after func(*testServer, net.Conn, *bufio.Reader) error
+		cause string
+		count func(results.Counts) int64
+	}{
+		{"closed by peer", closing, "closed by peer", func(c results.Counts) int64 { return c.Broken }},
+		{"closed within an answer", write(goodAnswer[:7]), "closed by peer", func(c results.Counts) int64 { return c.Broken }},
+		{"bad frame", write([]byte{0, 0, 0, 0, 0, 0}), "bad frame", func(c results.Counts) int64 { return c.Broken }},
+		{"too many answers", write(append(goodAnswer[:len(goodAnswer):len(goodAnswer)], goodAnswer...)), "answer to no request", func(c results.Counts) int64 { return 1 }},
+		{"silence", silent, "timeout", func(c results.Counts) int64 { return c.Timeout }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := startServer(t, firstGood(50, tt.after))
+			o := testOptions(s)
+			o.Connections, o.Timeout, o.Duration = 2, 100*time.Millisecond, 400*time.Millisecond
+			sum, err := Run(t.Context(), o, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum.Totals.Endings[tt.cause] == 0 || tt.count(sum.Totals.Counts) == 0 {
+				t.Errorf("endings are %v, counts %+v; want some %q", sum.Totals.Endings, sum.Totals.Counts, tt.cause)
+			}
+			if sum.Totals.Reconnects == 0 || s.opened.Load() < 3 {
+				t.Errorf("%d reconnects, %d connections at the server", sum.Totals.Reconnects, s.opened.Load())
+			}
+			c := sum.Totals.Counts
+			if c.Sent != c.OK+c.Failed()+c.Censored {
+				t.Errorf("counts don't add up: %+v", c)
+			}
+		})
+	}
+}
+
+// TestLateAnswersAreTaken: a timeout doesn't close a connection on which bytes
+// still come.
+func TestLateAnswersAreTaken(t *testing.T) {
+	s := startServer(t, firstGood(20, slowly(30*time.Millisecond)))
+	o := testOptions(s)
+	o.Connections, o.Pipeline, o.Timeout, o.Duration = 1, 8, 100*time.Millisecond, 700*time.Millisecond
+	sum, err := Run(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Totals.Late == 0 || sum.Totals.Counts.Timeout == 0 || sum.Totals.Reconnects != 0 {
+		t.Errorf("late %d, counts %+v, endings %v", sum.Totals.Late, sum.Totals.Counts, sum.Totals.Endings)
+	}
+}
+
+// TestTargetThatEndsIsToldAndKept: what was measured until then is kept.
+func TestTargetThatEndsIsToldAndKept(t *testing.T) {
+	s := startServer(t, answering(goodAnswer))
+	o := testOptions(s)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s.requests.Load() < 1000 {
+			time.Sleep(time.Millisecond)
+		}
+		s.stop()
+	}()
+	sum, err := Run(t.Context(), o, nil)
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sum.Partial || !strings.Contains(sum.EndedBy, "no connection") {
+		t.Errorf("partial %v, ended by %q", sum.Partial, sum.EndedBy)
+	}
+	if c := sum.Slice.Counts(); c.OK < 900 {
+		t.Errorf("%d answers are left of 1000", c.OK)
+	}
+}
+
+// TestInterruptsAreGraceful: a run that ends at any moment takes every answer
+// it is owed and leaves no half frame.
+func TestInterruptsAreGraceful(t *testing.T) {
+	shapes := []func(*Options){
+		func(o *Options) { o.Pipeline = 8 },
+		func(o *Options) { o.Payload, o.Pipeline = "300KiB", 4 },
+		func(o *Options) { o.Rate = "30000" },
+		func(o *Options) { o.Warmup = 50 * time.Millisecond },
+	}
+	for i := range 20 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			s := startServer(t, slowly(time.Duration(i%5)*300*time.Microsecond))
+			o := testOptions(s)
+			o.Timeout = time.Minute
+			shapes[i%len(shapes)](&o)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*7*time.Millisecond+time.Millisecond)
+			defer cancel()
+			sum, err := Run(ctx, o, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !sum.Partial {
+				t.Error("the run is not marked as partial")
+			}
+			if c := sum.Totals.Counts; c.Sent != c.OK || c.Sent != s.requests.Load() {
+				t.Errorf("counts %+v, the server saw %d", c, s.requests.Load())
+			}
+			checkManners(t, s, -1)
+		})
+	}
+}
+
+// TestOrphanEndsGracefully: a child whose parent dies takes its answers and
+// goes.
+func TestOrphanEndsGracefully(t *testing.T) {
+	s := startServer(t, slowly(time.Millisecond))
+	o := testOptions(s)
+	o.Pipeline = 8
+	g := spawnTest(t, o)
+	if _, err := g.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Begin(results.Slice{Index: 0, Mode: results.Bare}, false); err != nil {
+		t.Fatal(err)
+	}
+	for s.requests.Load() < 20 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	if g.command.ProcessState == nil {
+		t.Error("the child is not waited for")
+	}
+	checkManners(t, s, -1)
+}
+
+// TestNoAllocationPerRequest counts this process's allocations during a load.
+func TestNoAllocationPerRequest(t *testing.T) {
+	for _, rate := range []string{"max", "50000"} {
+		s := startServer(t, answering(goodAnswer))
+		o := testOptions(s)
+		o.Rate, o.Pipeline, o.Requests = rate, 8, 0
+		g, err := Start(o, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		if _, err := g.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Begin(results.Slice{Index: 0, Mode: results.Warmup}, false); err != nil {
+			t.Fatal(err)
+		}
+		await := func(n int64) int64 {
+			for from := s.requests.Load(); s.requests.Load() < from+n; {
+				time.Sleep(5 * time.Millisecond)
+			}
+			return s.requests.Load()
+		}
+		await(1000)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		first := s.requests.Load()
+		last := await(20_000)
+		runtime.ReadMemStats(&after)
+		each := float64(after.Mallocs-before.Mallocs) / float64(last-first)
+		if each > 0.02 {
+			t.Errorf("rate %s: %.3f allocations a request", rate, each)
+		}
+		if _, err := g.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSmallSocketBuffers(t *testing.T) {
+	s := startServer(t, func(s *testServer, c net.Conn, in *bufio.Reader) error {
+		raw, err := c.(*net.UnixConn).SyscallConn()
+		if err != nil {
+			return err
+		}
+		if err := raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 4096)
+		}); err != nil {
+			return err
+		}
+		return answering(wire.IPC{}.Encode(nil, wire.Request{Type: wire.ResponseOK, Payload: make([]byte, 100_000)}))(s, c, in)
+	})
+	o := testOptions(s)
+	o.Requests, o.Payload, o.Pipeline = 60, "200KiB", 3
+	sum, err := Run(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := sum.Totals.Counts; c.OK != 61 || c.Sent != 61 {
+		t.Errorf("counts %+v, want 61 answers", c)
+	}
+	checkManners(t, s, 61)
+}
