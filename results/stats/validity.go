@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/ipcprobe/ipcprobe/results"
 )
 
 const (
@@ -84,16 +82,4 @@ func lateness(c *Client, o Offer) (name string, lag, response int64, ok bool) {
 		return q.name, lag, c.ResponseTime.ValueAtPercentile(q.percentile), true
 	}
 	return "", 0, 0, false
-}
-
-// Failures gives the reason why a load most of whose figures are of failures is
-// not to be trusted, or nothing: more than most percent of the requests that
-// ended did so without a good answer.
-func Failures(c results.Counts, most float64) string {
-	failed, ended := c.Failed(), c.OK+c.Failed()
-	if ended == 0 || 100*float64(failed) <= most*float64(ended) {
-		return ""
-	}
-	return fmt.Sprintf("%d of %d requests failed (%.3g %%; --max-errors allows %g %%)",
-		failed, ended, 100*float64(failed)/float64(ended), most)
 }
