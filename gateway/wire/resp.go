@@ -180,7 +180,10 @@ func decimal(b []byte) (uint64, bool) {
 
 // Detail quotes an error, and names the kind of any other reply.
 func (RESP) Detail(part []byte, s Step) string {
-	if s.OK || len(part) == 0 {
+	switch {
+	case s.Code == 0:
+		return "reply that is not whole yet"
+	case s.OK || len(part) == 0:
 		return "reply of type " + string(rune(s.Code))
 	}
 	text := part[1:]
