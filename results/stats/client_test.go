@@ -136,3 +136,25 @@ func TestValidityAllowsForChanceInShortRuns(t *testing.T) {
 		t.Errorf("%q, want one reason", got)
 	}
 }
+
+func TestFailures(t *testing.T) {
+	tests := []struct {
+		name   string
+		counts results.Counts
+		most   float64
+		bad    bool
+	}{
+		{"nothing ended", results.Counts{Sent: 5, Censored: 5}, 1, false},
+		{"all good", results.Counts{OK: 100}, 0, false},
+		{"just allowed", results.Counts{OK: 99, Error: 1}, 1, false},
+		{"one more", results.Counts{OK: 98, Error: 1, Timeout: 1}, 1, true},
+		{"none allowed", results.Counts{OK: 1_000_000, Broken: 1}, 0, true},
+		{"all failed, all allowed", results.Counts{Error: 5}, 100, false},
+		{"all failed", results.Counts{Error: 5}, 1, true},
+	}
+	for _, tt := range tests {
+		if got := Failures(tt.counts, tt.most); (got != "") != tt.bad {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}

@@ -12,10 +12,11 @@ import (
 // the requests failed (an error answer, none in time, or a connection that
 // ended), or "". Requests that had not ended are not judged.
 func Failures(c results.Counts, most float64) string {
-	ended := c.OK + c.Failed()
-	if c.Failed() == 0 || 100*float64(c.Failed()) <= most*float64(ended) {
+	failed, ended := c.Failed(), c.OK+c.Failed()
+	if failed == 0 || 100*float64(failed) <= most*float64(ended) {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d requests failed (%d error answers, %d timeouts, %d broken connections), more than the %g %% allowed",
-		c.Failed(), ended, c.Error, c.Timeout, c.Broken, most)
+	return fmt.Sprintf(
+		"%d of %d requests failed (%d error answers, %d timeouts, %d broken connections); --max-errors allows %g %%",
+		failed, ended, c.Error, c.Timeout, c.Broken, most)
 }
