@@ -104,8 +104,15 @@ func TestBootstrapCoversTheTruth(t *testing.T) {
 			var all []results.Slice
 			for i := range seconds {
 				slow := math.Exp(0.1 * rng.NormFloat64()) // of this second
-				all = append(all, slice(results.Bare, int64(2*i)*second, second, int(500*slow), 1,
-					lognormal(rng, 50_000/slow, 0.3)))
+				n := int64(500 * slow)
+				draw := lognormal(rng, 50_000/slow, 0.3)
+				h := results.NewHistogram()
+				for range n {
+					record(h, draw(), 1)
+				}
+				at := int64(2*i) * second
+				all = append(all, results.Slice{Mode: results.Bare, Start: at, End: at + second,
+					Intervals: []results.Interval{{Start: at, End: at + second, Counts: results.Counts{OK: n}, ResponseTime: h}}})
 			}
 			u := Bootstrap(all, results.Bare, uint64(run))
 			// The mean and the median of a lognormal of spread 0.1.
