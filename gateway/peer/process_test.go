@@ -5,13 +5,18 @@
 package peer
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ipcprobe/ipcprobe/gateway/wire"
 )
 
 // start runs one of the C peers on a socket of the test's own.
@@ -138,5 +143,38 @@ func TestStrictServerTellsAHalfFrame(t *testing.T) {
 	c.Close()
 	if code := p.Wait(10 * time.Second); code != 3 {
 		t.Errorf("exit code %d, want 3:\n%s", code, p.Output())
+	}
+}
+
+func TestPlainClientSendsTheGeneratorsPayload(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, kind := range []byte{wire.TaskSubmit, wire.TaskQuery, wire.TaskCancel, wire.StreamSubscribe, wire.Ping} {
+		for _, size := range []int{0, 1, 2, 7, 8, 12, 20, 40, 57, 64, 90, 256, 1024} {
+			p := Launch(t, Build(t, "plainclient"), "--socket", socket, "--requests", "1",
+				"--type", strconv.Itoa(int(kind)), "--payload", strconv.Itoa(size))
+			c, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, wire.IPCHeader+size)
+			_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.ReadFull(c, got); err != nil {
+				t.Fatalf("type %#x, %d bytes: %v", kind, size, err)
+			}
+			want := wire.IPC{}.Encode(nil, wire.Request{Type: kind, Payload: wire.Payload(kind, size)})
+			if !bytes.Equal(got, want) {
+				t.Errorf("type %#x, %d bytes: got %q, want %q", kind, size, got, want)
+			}
+			_, _ = c.Write(wire.IPC{}.Encode(nil, wire.Request{Type: wire.ResponseOK}))
+			if code := p.Wait(20 * time.Second); code != 0 {
+				t.Fatalf("exit code %d: %s", code, p.Output())
+			}
+			c.Close()
+		}
 	}
 }

@@ -10,20 +10,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
 #include "histogram.h"
+#include "payload.h"
+#include "plainoptions.h"
 #include "wire.h"
 
 enum { IN_MIN = 64 << 10 };
-
-struct options {
-	const char *socket;
-	long connections, pipeline, payload, type, requests;
-	double duration, warmup;
-};
 
 struct connection {
 	int fd;
@@ -46,106 +41,15 @@ struct client {
 	struct histogram rtt;
 };
 
-static void usage(void)
-{
-	fputs("usage: plainclient --socket PATH [--connections N] [--pipeline N] "
-	      "[--payload BYTES]\n"
-	      "  [--type N] [--duration SECONDS] [--warmup SECONDS] [--requests N]\n",
-	      stderr);
-	exit(2);
-}
-
-static double number(const char *name, const char *text, double low, double high)
-{
-	char *end;
-	double v = text[0] == '0' && text[1] == 'x' ? (double)strtol(text, &end, 16)
-						    : strtod(text, &end);
-
-	if (*end || end == text || v < low || v > high) {
-		fprintf(stderr, "plainclient: --%s takes %g to %g\n", name, low, high);
-		exit(2);
-	}
-	return v;
-}
-
-static struct options read_options(int argc, char **argv)
-{
-	static const struct option names[] = {
-	    {"socket", 1, NULL, 's'},	{"connections", 1, NULL, 'c'},
-	    {"pipeline", 1, NULL, 'p'}, {"payload", 1, NULL, 'b'},
-	    {"type", 1, NULL, 't'},	{"duration", 1, NULL, 'd'},
-	    {"warmup", 1, NULL, 'w'},	{"requests", 1, NULL, 'n'},
-	    {NULL, 0, NULL, 0},
-	};
-	struct options o = {
-	    .connections = 1, .pipeline = 1, .payload = 64, .type = SUBMIT};
-	int c, i;
-
-	while ((c = getopt_long(argc, argv, "", names, &i)) != -1) {
-		switch (c) {
-		case 's':
-			o.socket = optarg;
-			break;
-		case 'c':
-			o.connections = (long)number(names[i].name, optarg, 1, 100000);
-			break;
-		case 'p':
-			o.pipeline = (long)number(names[i].name, optarg, 1, 65536);
-			break;
-		case 'b':
-			o.payload =
-			    (long)number(names[i].name, optarg, 0, MAX_FRAME - HEADER);
-			break;
-		case 't':
-			o.type = (long)number(names[i].name, optarg, 0, 255);
-			break;
-		case 'd':
-			o.duration = number(names[i].name, optarg, 0.001, 86400);
-			break;
-		case 'w':
-			o.warmup = number(names[i].name, optarg, 0, 3600);
-			break;
-		case 'n':
-			o.requests = (long)number(names[i].name, optarg, 1, 1e15);
-			break;
-		default:
-			usage();
-		}
-	}
-	if (!o.socket || optind < argc)
-		usage();
-	if (o.duration == 0)
-		o.duration = o.requests ? 86400 : 10;
-	return o;
-}
-
-// make_burst writes pipeline copies of the request: JSON of exactly the payload's size.
+// make_burst writes pipeline copies of the request.
 static void make_burst(struct client *c)
 {
-	static const char head[] =
-	    "{\"task_id\":\"probe-1\",\"action\":\"echo\",\"pad\":\"";
-	static const char tail[] = "\"}";
-	const size_t fixed = sizeof(head) - 1 + sizeof(tail) - 1;
-	size_t size = (size_t)c->o.payload;
-	unsigned char *p;
-
-	c->frame = HEADER + size;
+	c->frame = HEADER + (size_t)c->o.payload;
 	c->burst = malloc(c->frame * (size_t)c->o.pipeline);
 	if (!c->burst)
 		die("malloc");
 	frame_header(c->burst, (uint32_t)c->frame, (unsigned char)c->o.type);
-	p = c->burst + HEADER;
-	if (size >= fixed) {
-		memset(p, 'x', size);
-		memcpy(p, head, sizeof(head) - 1);
-		memcpy(p + size - 2, tail, 2);
-	} else if (size >= 2) {
-		memset(p, ' ', size);
-		p[0] = '{';
-		p[size - 1] = '}';
-	} else if (size == 1) {
-		p[0] = '1';
-	}
+	payload((unsigned char)c->o.type, c->burst + HEADER, (size_t)c->o.payload);
 	for (long i = 1; i < c->o.pipeline; i++)
 		memcpy(c->burst + (size_t)i * c->frame, c->burst, c->frame);
 }

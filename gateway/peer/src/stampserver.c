@@ -9,12 +9,12 @@
 // spread by sequence number), --stall-ms sleeps once, in request number --stall-at.
 #define _GNU_SOURCE
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "stampoptions.h"
 #include "stamps.h"
 #include "wire.h"
 
@@ -37,9 +37,7 @@ struct server {
 	uint32_t accepted;
 	uint64_t seq, lost;
 	struct stamp *records;
-	uint64_t busy_ns, pause_ns, stall_ns, stall_at;
-	double pause_share;
-	long respond; // bytes of an answer's payload; -1: as many as the request's
+	struct options o;
 	unsigned char answer[MAX_FRAME];
 };
 
@@ -64,19 +62,19 @@ static uint32_t hold(const struct server *s, uint64_t seq, uint64_t since)
 {
 	uint32_t flags = 0;
 
-	if ((uint64_t)((double)(seq + 1) * s->pause_share) >
-	    (uint64_t)((double)seq * s->pause_share)) {
-		sleep_ns(s->pause_ns);
+	if ((uint64_t)((double)(seq + 1) * s->o.pause_share) >
+	    (uint64_t)((double)seq * s->o.pause_share)) {
+		sleep_ns(s->o.pause_ns);
 		flags |= STAMP_PAUSED;
 	}
-	if (s->stall_ns && seq == s->stall_at) {
-		sleep_ns(s->stall_ns);
+	if (s->o.stall_ns && seq == s->o.stall_at) {
+		sleep_ns(s->o.stall_ns);
 		flags |= STAMP_STALLED;
 	}
-	if (s->busy_ns) {
+	if (s->o.busy_ns) {
 		uint64_t from = flags ? now_ns() : since;
 
-		while (now_ns() - from < s->busy_ns)
+		while (now_ns() - from < s->o.busy_ns)
 			;
 	}
 	return flags;
@@ -100,7 +98,7 @@ static int send_all(int fd, const unsigned char *p, size_t len)
 // answer_of writes the header of the last frame of the answer and returns its length.
 static size_t answer_of(struct server *s, unsigned char type, uint32_t request)
 {
-	size_t payload = s->respond < 0 ? request - HEADER : (size_t)s->respond;
+	size_t payload = s->o.respond < 0 ? request - HEADER : (size_t)s->o.respond;
 	unsigned char kind = OK;
 
 	if (type == PING)
@@ -253,75 +251,13 @@ static void write_log(const struct server *s, const char *path)
 		die(path);
 }
 
-static uint64_t number(const char *name, const char *text, uint64_t high)
-{
-	char *end;
-	unsigned long long v = strtoull(text, &end, 10);
-
-	if (*end || end == text || text[0] == '-' || v > high) {
-		fprintf(stderr, "stampserver: --%s takes 0 to %lu\n", name, high);
-		exit(2);
-	}
-	return v;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {
-	    {"socket", 1, NULL, 's'},	 {"log", 1, NULL, 'l'},
-	    {"busy-us", 1, NULL, 'b'},	 {"pause-us", 1, NULL, 'p'},
-	    {"pause-pct", 1, NULL, 'c'}, {"stall-ms", 1, NULL, 'S'},
-	    {"stall-at", 1, NULL, 'a'},	 {"respond-bytes", 1, NULL, 'r'},
-	    {NULL, 0, NULL, 0},
-	};
 	static struct server s;
 	struct sigaction stop = {.sa_handler = on_signal};
 	struct rlimit files;
-	const char *path = NULL, *log = NULL;
-	double pause_pct = 0;
-	int c, i;
 
-	s.respond = -1;
-	while ((c = getopt_long(argc, argv, "", names, &i)) != -1) {
-		switch (c) {
-		case 's':
-			path = optarg;
-			break;
-		case 'l':
-			log = optarg;
-			break;
-		case 'b':
-			s.busy_ns = number(names[i].name, optarg, 10000000) * 1000;
-			break;
-		case 'p':
-			s.pause_ns = number(names[i].name, optarg, 10000000) * 1000;
-			break;
-		case 'c':
-			pause_pct = atof(optarg);
-			break;
-		case 'S':
-			s.stall_ns = number(names[i].name, optarg, 60000) * 1000000;
-			break;
-		case 'a':
-			s.stall_at = number(names[i].name, optarg, UINT64_MAX / 2);
-			break;
-		case 'r':
-			s.respond =
-			    (long)number(names[i].name, optarg, MAX_FRAME - HEADER);
-			break;
-		default:
-			path = NULL;
-			optind = argc;
-		}
-	}
-	if (!path || optind < argc || pause_pct < 0 || pause_pct > 100) {
-		fputs("usage: stampserver --socket PATH [--log FILE] [--busy-us N]\n"
-		      "  [--pause-us N --pause-pct P] [--stall-ms N --stall-at REQUEST]\n"
-		      "  [--respond-bytes N]\n",
-		      stderr);
-		return 2;
-	}
-	s.pause_share = pause_pct / 100;
+	s.o = read_options(argc, argv);
 	s.records = mmap(NULL, max_records * sizeof(struct stamp), PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s.records == MAP_FAILED)
@@ -333,14 +269,14 @@ int main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	s.polled[0] = (struct pollfd){.fd = listen_on(path), .events = POLLIN};
+	s.polled[0] = (struct pollfd){.fd = listen_on(s.o.path), .events = POLLIN};
 	s.used = 1;
-	printf("ready pid=%d socket=%s\n", (int)getpid(), path);
+	printf("ready pid=%d socket=%s\n", (int)getpid(), s.o.path);
 	fflush(stdout);
 	run(&s);
-	unlink(path);
-	if (log)
-		write_log(&s, log);
+	unlink(s.o.path);
+	if (s.o.log)
+		write_log(&s, s.o.log);
 	printf("done requests=%lu\n", s.seq);
 	return 0;
 }
