@@ -22,8 +22,11 @@ func compose(r *results.Result) document {
 }
 
 // withheld reports whether the client's figures are not shown at all: the
-// measurement is invalid, and not merely for having ended early.
-func withheld(r *results.Result) bool { return !r.Valid && !r.Run.Partial }
+// measurement is invalid, and not because the target ended. A run that its user
+// broke off is valid, unless something else is wrong with it.
+func withheld(r *results.Result) bool {
+	return !r.Valid && !(r.Run.Partial && r.Target.Ended != "")
+}
 
 // remark marks the figures of a run that ended before its time, and those of an
 // invalid one.

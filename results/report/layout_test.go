@@ -90,7 +90,9 @@ func TestSectionsStandInTheOrderOfTheReport(t *testing.T) {
 }
 
 func TestAnInvalidMeasurementBeginsWithThatAndQuotesNoSpeed(t *testing.T) {
-	for name, r := range map[string]*results.Result{"late": late(), "partial": partial()} {
+	both := late()
+	both.Run.Partial, both.Run.EndedBy = true, "interrupted by SIGINT"
+	for name, r := range map[string]*results.Result{"late": late(), "partial": partial(), "late and interrupted": both} {
 		t.Run(name, func(t *testing.T) {
 			r.Load.AchievedRPS = ptr(40_777.0) // must not be quoted even where somebody left it in
 			text := checkText(t, r, Style{Unicode: true})
@@ -104,7 +106,7 @@ func TestAnInvalidMeasurementBeginsWithThatAndQuotesNoSpeed(t *testing.T) {
 					t.Errorf("the verdict holds %q:\n%s", figure, verdict)
 				}
 			}
-			if name == "late" && (strings.Contains(rest, "response time  ") || strings.Contains(text, "40,8")) {
+			if name != "partial" && (strings.Contains(rest, "response time  ") || strings.Contains(text, "40,8")) {
 				t.Errorf("speed is quoted:\n%s", rest)
 			}
 			if name == "partial" && !strings.Contains(rest, "until the run broke off at 3.2 s") {

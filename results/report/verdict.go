@@ -50,7 +50,14 @@ func invalidity(r *results.Result) []block {
 	}
 	out = append(out, list)
 	if r.Run.Partial {
-		return append(out, paragraph{text: broke(r, "What was measured until then follows.")})
+		then := "What was measured until then follows."
+		if withheld(r) {
+			then = "The figures are of that time."
+		}
+		out = append(out, paragraph{text: broke(r, then)})
+	}
+	if !withheld(r) {
+		return out
 	}
 	return append(out, paragraph{text: say("Throughput and response times are withheld. " +
 		"The rest was recorded all the same; read it with that in mind.")})
