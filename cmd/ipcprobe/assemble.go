@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,7 +77,7 @@ func runOf(m *measurement) results.Run {
 	o := m.options
 	run := results.Run{
 		Name: o.name, StartedAt: m.began.UTC().Format(time.RFC3339),
-		DurationNs: m.measured().Nanoseconds(), WarmupNs: o.load.Warmup.Nanoseconds(),
+		DurationNs: m.lengthOf(results.Bare, results.Probed).Nanoseconds(), WarmupNs: o.load.Warmup.Nanoseconds(),
 		Slices: stats.RunSlices(m.slices), Seed: o.load.Seed, Command: o.args,
 	}
 	switch {
@@ -88,11 +89,13 @@ func runOf(m *measurement) results.Run {
 	return run
 }
 
-// measured is the length of all slices.
-func (m *measurement) measured() time.Duration {
+// lengthOf is the length of all slices of the given modes.
+func (m *measurement) lengthOf(modes ...results.Mode) time.Duration {
 	var sum int64
 	for i := range m.slices {
-		sum += m.slices[i].End - m.slices[i].Start
+		if slices.Contains(modes, m.slices[i].Mode) {
+			sum += m.slices[i].End - m.slices[i].Start
+		}
 	}
 	return time.Duration(sum)
 }
@@ -124,7 +127,8 @@ func loadOf(m *measurement, quoted *stats.Client) *results.Load {
 	if !m.options.closedLoop() {
 		rate, _ := load.ParseRate(o.Rate) // checked with the flags
 		l.Loop, l.Arrivals = "open", o.Arrivals
-		offered := rate.Count(m.measured()) / m.measured().Seconds()
+		length := m.lengthOf(results.Bare, results.Probed)
+		offered := rate.Count(length) / length.Seconds()
 		l.OfferedRPS = &offered
 	}
 	return l

@@ -7,10 +7,6 @@
 // This package wires the rooms together and does nothing else.
 package main
 
-// The load generator's thread must not be interrupted by the Go scheduler
-// every 10 ms; nothing in this program spins without a call.
-//go:debug asyncpreemptoff=1
-
 import (
 	"context"
 	"errors"

@@ -26,7 +26,6 @@ type measurement struct {
 	options  *runOptions
 	began    time.Time
 	origin   int64 // CLOCK_MONOTONIC at began
-	wall     time.Duration
 	server   *server
 	totals   load.Totals
 	slices   []results.Slice // bare and probed, in order
@@ -52,43 +51,42 @@ func (m *measurement) warn(format string, args ...any) {
 
 // measure drives one run from finding the target to letting it go. Its error
 // says why there is nothing to report.
-func measure(ctx context.Context, o *runOptions, stderr io.Writer) (m *measurement, err error) {
+func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement, error) {
 	s, err := findServer(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	m = &measurement{options: o, server: s, legs: stats.NewLegs(), began: time.Now(), origin: monotonic()}
-	defer func() {
-		words, stopErr := s.stop()
-		m.words = words
-		if err == nil && stopErr != nil {
-			m.warn("%v", stopErr)
-		}
-	}()
-	memory, err := gateway.StartSampler(s.target, 0)
+	m := &measurement{options: o, server: s, legs: stats.NewLegs(), began: time.Now(), origin: monotonic()}
+	err = m.watch(ctx, stderr)
+	words, stopErr := s.stop()
 	if err != nil {
-		return nil, err
+		return nil, err // the first error is the one to tell
+	}
+	m.words = words
+	if stopErr != nil {
+		m.warn("%v", stopErr)
+	}
+	return m, nil
+}
+
+// watch measures the server while its memory and its end are looked after.
+func (m *measurement) watch(ctx context.Context, stderr io.Writer) error {
+	memory, err := gateway.StartSampler(m.server.target, 0)
+	if err != nil {
+		return err
 	}
 	defer memory.Close()
-	watcher, err := gateway.Watch(ctx, s.target)
+	watcher, err := gateway.Watch(ctx, m.server.target)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer watcher.Close()
 	before, err := gateway.MachineTicks()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	generator, user, err := startLoad(ctx, o, s)
-	if err != nil {
-		return nil, endedFirst(watcher, err)
-	}
-	defer generator.Close()
-	if user.UID == 0 && os.Geteuid() == 0 {
-		m.warn("the load generator ran as root, without capabilities: nobody else may write to the socket")
-	}
-	if err := m.drive(ctx, generator, watcher, stderr); err != nil {
-		return nil, endedFirst(watcher, err)
+	if err := m.load(ctx, watcher, stderr); err != nil {
+		return endedFirst(watcher, err)
 	}
 	if err := memory.Close(); err != nil {
 		m.warn("%v", err)
@@ -96,11 +94,23 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (m *measureme
 	m.memory = memory.Memory()
 	after, err := gateway.MachineTicks()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.machine.StealPct = gateway.StealPct(before, after)
-	m.wall = time.Since(m.began)
-	return m, nil
+	return nil
+}
+
+// load makes the load and measures under it.
+func (m *measurement) load(ctx context.Context, watcher *gateway.Watcher, stderr io.Writer) error {
+	generator, user, err := startLoad(ctx, m.options, m.server)
+	if err != nil {
+		return err
+	}
+	defer generator.Close()
+	if user.UID == 0 && os.Geteuid() == 0 {
+		m.warn("the load generator ran as root, without capabilities: nobody else may write to the socket")
+	}
+	return m.drive(ctx, generator, watcher, stderr)
 }
 
 // endedFirst says that the target ended, when that is why something failed.
@@ -133,7 +143,7 @@ func startLoad(ctx context.Context, o *runOptions, s *server) (*load.Generator, 
 		if err != nil {
 			return nil, user, err
 		}
-		_, err = generator.Ready()
+		err = ready(ctx, generator)
 		var target *load.TargetError
 		switch {
 		case err == nil:
@@ -147,6 +157,26 @@ func startLoad(ctx context.Context, o *runOptions, s *server) (*load.Generator, 
 		}
 	}
 	return nil, gateway.User{}, refused
+}
+
+// ready waits until the load generator is connected and answered. A server that
+// does not answer must not keep the user from leaving.
+func ready(ctx context.Context, generator *load.Generator) error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := generator.Ready()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		// Its control socket's end tells the generator to take what it is owed
+		// and leave; Ready then returns.
+		err := generator.Close()
+		<-done
+		return errors.Join(ctx.Err(), err)
+	}
 }
 
 // drive runs the slices and collects what was seen.

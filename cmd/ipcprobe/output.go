@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/profile"
@@ -54,12 +55,15 @@ func write(folder *store.Folder, result *results.Result, m *measurement) error {
 	return folder.Commit()
 }
 
-// writeProfile stores the CPU profile, if samples were taken.
+// writeProfile stores the CPU profile, if samples were to be taken.
 func writeProfile(folder *store.Folder, m *measurement) error {
-	if len(m.stacks) == 0 {
+	if m.options.hz == 0 {
 		return nil
 	}
-	cpu := 0
+	cpu := profile.CPU{
+		Stacks: m.stacks, Period: time.Second / time.Duration(m.options.hz),
+		Start: m.began, Duration: m.lengthOf(results.Probed),
+	}
 	if err := folder.Write("cpu.pb.gz", func(w io.Writer) error { return profile.Write(w, cpu) }); err != nil {
 		return err
 	}

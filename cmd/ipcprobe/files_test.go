@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ipcprobe/ipcprobe/gateway/peer"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/report"
+)
+
+// readResult reads the result of a stored run, and holds that its other files
+// are there.
+func readResult(t *testing.T, folder string) *results.Result {
+	t.Helper()
+	for _, name := range []string{"report.md", "latency.hlog", "latency.hgrm", "cpu.pb.gz", "cpu.folded"} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	file, err := os.Open(filepath.Join(folder, "result.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r, err := report.ReadJSON(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func buildPeer(t *testing.T, name string) string {
+	t.Helper()
+	return peer.Build(t, name)
+}
