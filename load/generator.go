@@ -58,7 +58,7 @@ type Generator struct {
 	progress    Progress
 	failure     error
 	ended       error // why the control socket ended
-	stopped     bool
+	stopped     bool  // the child has said its last word
 	failed      chan struct{}
 	exhausted   chan struct{}
 	closeOnce   sync.Once
@@ -195,9 +195,6 @@ func (g *Generator) Stop() (Totals, error) {
 	if err != nil {
 		return Totals{}, fmt.Errorf("stop load: %w", err)
 	}
-	g.mu.Lock()
-	g.stopped = true
-	g.mu.Unlock()
 	var t Totals
 	return t, decode(r, &t)
 }

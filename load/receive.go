@@ -180,7 +180,11 @@ func (g *Generator) take(kind byte, body []byte) error {
 		if err := g.takeSlice(r); err != nil {
 			return err
 		}
-	case kindRefused, kindSynced, kindFinal:
+	case kindFinal, kindRefused: // what follows is the child's end
+		g.mu.Lock()
+		g.stopped = true
+		g.mu.Unlock()
+	case kindSynced:
 	default:
 		return fmt.Errorf("read message: its kind is %q", kind)
 	}
