@@ -18,6 +18,7 @@ const hangs = 10 * time.Second
 // end ends the process and what it left behind. The process is our child and
 // not collected, so its number is surely its own.
 func (p *Process) end(grace time.Duration) error {
+	begin := time.Now()
 	if !p.exitsWithin(0) {
 		_ = unix.Kill(p.pid, unix.SIGTERM) // may have ended this instant
 		if !p.exitsWithin(grace) {
@@ -28,7 +29,7 @@ func (p *Process) end(grace time.Duration) error {
 			}
 		}
 	}
-	return p.endRest(min(grace, time.Second))
+	return p.endRest(max(grace-time.Since(begin), min(grace, time.Second)))
 }
 
 func (p *Process) exitsWithin(limit time.Duration) bool {

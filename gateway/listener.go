@@ -6,14 +6,18 @@ package gateway
 
 import "context"
 
-// listener finds the nearest process, from the started one downwards, that
-// listens on a Unix stream socket (wanted, if given). Where the one that opened
+// listener finds the nearest process, from the started one and what it left in
+// the background downwards, that listens on a Unix stream socket (wanted, if given). Where the one that opened
 // the socket has exactly one child of the same program that holds it too, the
 // child does the work (a master and its worker) and is taken.
 func (p *Process) listener(ctx context.Context, wanted string) (*Target, []Socket) {
-	below, err := descendants(ctx, p.pid)
-	if err != nil {
-		return nil, nil
+	var below []int
+	for _, pid := range append([]int{p.pid}, p.rest()...) {
+		more, err := descendants(ctx, pid)
+		if err != nil {
+			return nil, nil
+		}
+		below = append(append(below, pid), more...)
 	}
 	type candidate struct {
 		target  *Target
@@ -21,7 +25,12 @@ func (p *Process) listener(ctx context.Context, wanted string) (*Target, []Socke
 	}
 	var first *candidate
 	var workers []candidate
-	for _, pid := range append([]int{p.pid}, below...) {
+	looked := make(map[int]bool)
+	for _, pid := range below {
+		if looked[pid] {
+			continue
+		}
+		looked[pid] = true
 		t, err := Inspect(ctx, pid)
 		if err != nil {
 			continue

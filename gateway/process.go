@@ -40,8 +40,9 @@ type Process struct {
 // PID is the process that was started, which need not be the one that listens.
 func (p *Process) PID() int { return p.pid }
 
-// Exited is closed when the process that was started has ended. Where another
-// one listens, Watch that one too.
+// Exited is closed when the process that was started has ended. A server that
+// goes to the background does so at once, and may run on: Watch tells when
+// Target ends.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // Ending says how the started process ended; valid once Exited is closed.

@@ -44,6 +44,9 @@ func serve(steps []string) {
 			l, err := net.Listen(network, what)
 			must(err)
 			listener, held = l, append(held, l)
+		case "accept":
+			_, err := listener.Accept()
+			must(err)
 		case "datagram":
 			c, err := net.ListenPacket("unixgram", what)
 			must(err)
@@ -224,20 +227,9 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Fatalf("never: %s", what)
 }
 
-// needRoot skips a test that can't show anything without root; where the kernel
-// tier is required that is a failure.
-func needRoot(t *testing.T) {
-	t.Helper()
-	need(t, os.Geteuid() == 0, "root")
-}
-
 func need(t *testing.T, have bool, what string) {
 	t.Helper()
-	if have {
-		return
+	if !have {
+		kerneltest.Skip(t, "needs "+what)
 	}
-	if os.Getenv("IPCPROBE_REQUIRE_KERNEL") == "1" {
-		t.Fatalf("needs %s", what)
-	}
-	t.Skipf("needs %s", what)
 }

@@ -39,8 +39,8 @@ type StartOptions struct {
 	Ready   time.Duration // how long it may take to listen; 0: DefaultReady
 }
 
-// Start starts a target and waits until it, or a process that it started,
-// listens on a Unix stream socket. On an error nothing of it is left running.
+// Start starts a target and waits until it, or a process that it started, also
+// one that it left in the background, listens on a Unix stream socket. On an error nothing of it is left running.
 // Errors are *Error: NotFound (no such program), Forbidden, Ended (it exited
 // first; the message has its status and last words), TimedOut, Ambiguous (it
 // listens on several), or ctx's own. The caller calls Stop.
@@ -99,16 +99,20 @@ func (p *Process) awaitListening(ctx context.Context, tried string, o StartOptio
 	begin := time.Now()
 	pace := time.NewTimer(lookPace)
 	defer pace.Stop()
+	exited := p.Exited()
 	seen := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", tried, ctx.Err())
-		case <-p.Exited():
-			return p.exitedEarly(tried)
+		case <-exited:
+			exited = nil // what went to the background may listen yet
 		case <-deadline.C:
 			return p.tooLate(tried, o)
 		case <-pace.C:
+		}
+		if exited == nil && !p.goesOn() {
+			return p.exitedEarly(tried)
 		}
 		t, sockets := p.listener(ctx, o.Socket)
 		// A look reads all of /proc: a slow starter is looked at less often.
@@ -133,15 +137,19 @@ func (p *Process) awaitListening(ctx context.Context, tried string, o StartOptio
 	}
 }
 
+// goesOn says whether the started process ended well and left something in the
+// background.
+func (p *Process) goesOn() bool {
+	how := p.Ending()
+	return how.Known && how == Ending{Known: true} && len(p.rest()) > 0
+}
+
 // exitedEarly tells how a target ended that never listened.
 func (p *Process) exitedEarly(tried string) error {
-	how := p.Ending()
 	p.awaitDrained(lastWordsTime)
-	next := "run the command by itself and see why it ends"
-	if how.Known && how.Signal == 0 && how.Status == 0 {
-		next = "if it goes to the background, start it in the foreground, or start it yourself and use --pid"
-	}
-	return &Error{Reason: Ended, Tried: tried, Said: "it " + how.String() + " before it listened on a Unix socket" + p.lastWords(), Next: next}
+	return &Error{Reason: Ended, Tried: tried,
+		Said: fmt.Sprintf("it %v before it listened on a Unix socket%s", p.Ending(), p.lastWords()),
+		Next: "run the command by itself and see why it ends"}
 }
 
 func (p *Process) tooLate(tried string, o StartOptions) error {

@@ -112,7 +112,7 @@ func TestStartFails(t *testing.T) {
 	if err := os.WriteFile(dir+"/garbage", []byte("\x00\x01\x02"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	soon := func(o StartOptions) StartOptions { o.Ready = 200 * time.Millisecond; return o }
+	soon := func(o StartOptions) StartOptions { o.Ready = time.Second; return o }
 	wants := func(o StartOptions, socket string) StartOptions { o.Socket = socket; return o }
 	at := func(o StartOptions, dir string) StartOptions { o.Dir = dir; return o }
 	tests := []struct {
@@ -131,9 +131,9 @@ func TestStartFails(t *testing.T) {
 		{"no such folder", at(options("wait"), dir+"/none"), NotFound, []string{"working folder", dir + "/none"}},
 		{"an exit with last words", options("stderr=first", "stderr=cannot bind \x1b[31m", "exit=3"), Ended,
 			[]string{"exited with status 3", "first\n    cannot bind ?[31m", "by itself"}},
-		{"an exit without trouble", options("exit=0"), Ended, []string{"status 0", "foreground", "--pid"}},
+		{"an exit without trouble", options("exit=0"), Ended, []string{"status 0", "by itself"}},
 		{"no socket in time", soon(options("stderr=waiting for NATS", "wait")), TimedOut,
-			[]string{"did not listen on a Unix stream socket within 200ms", "waiting for NATS"}},
+			[]string{"did not listen on a Unix stream socket within 1s", "waiting for NATS"}},
 		{"another socket", soon(wants(options("listen="+dir+"/x", "wait"), dir+"/y")), TimedOut, []string{dir + "/y"}},
 		{"two sockets", options("listen="+dir+"/1", "listen="+dir+"/2", "wait"), Ambiguous, []string{dir + "/1", dir + "/2", "--socket"}},
 	}
@@ -162,9 +162,7 @@ func TestStartEndsWithItsContext(t *testing.T) {
 	if _, err := Start(ctx, options("wait")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	if left, err := descendants(t.Context(), os.Getpid()); err != nil || len(left) > 0 {
-		t.Errorf("left running: %v, %v", left, err)
-	}
+	noneLeft(t)
 }
 
 func TestStopKillsWhatIgnoresSIGTERM(t *testing.T) {
@@ -208,7 +206,8 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, errors.New("no") }
 
 func TestExitIsSeenAndTold(t *testing.T) {
-	p := started(t, options("listen="+shortDir(t)+"/a", "sleep=300ms", "exit=7"))
+	p := started(t, options("listen="+shortDir(t)+"/a", "accept", "exit=7"))
+	dialed(t, p.Socket.Address)
 	select {
 	case <-p.Exited():
 	case <-time.After(20 * time.Second):
@@ -279,17 +278,42 @@ func TestTargetEndsWhenItsStarterIsKilled(t *testing.T) {
 	}
 }
 
-// A server that goes to the background by itself is not left there.
-func TestStartLeavesNoDaemonBehind(t *testing.T) {
+func TestStartFollowsAServerToTheBackground(t *testing.T) {
 	dir := shortDir(t)
-	o := options("daemon=ignoreterm,listen="+dir+"/a,child=wait,wait", "exit=0")
-	_, err := Start(t.Context(), o)
-	checkError(t, err, Ended, "status 0", "goes to the background", "--pid")
-	if left, err := descendants(t.Context(), os.Getpid()); err != nil || len(left) > 0 {
-		t.Errorf("left running: %v, %v", left, err)
+	p := started(t, options("daemon=ignoreterm,sleep=100ms,listen="+dir+"/a,child=wait,wait", "exit=0"))
+	if p.Target.PID == p.PID() || p.Socket.Address != dir+"/a" {
+		t.Errorf("started %d, took %+v, %+v", p.PID(), p.Target, p.Socket)
 	}
+	if err := p.Stop(100 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	noneLeft(t)
 	if err := CheckSocket(t.Context(), dir+"/a"); err == nil {
 		t.Error("it still listens")
+	}
+}
+
+func TestStartLeavesNothingInTheBackground(t *testing.T) {
+	for name, steps := range map[string][]string{
+		"it fails":         {"daemon=ignoreterm,wait", "sleep=100ms", "exit=1"},
+		"it never listens": {"daemon=ignoreterm,child=wait,wait", "exit=0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(steps...)
+			o.Ready = 300 * time.Millisecond
+			if _, err := Start(t.Context(), o); err == nil {
+				t.Error("started")
+			}
+			noneLeft(t)
+		})
+	}
+}
+
+// noneLeft wants no process below this one.
+func noneLeft(t *testing.T) {
+	t.Helper()
+	if left, err := descendants(t.Context(), os.Getpid()); err != nil || len(left) > 0 {
+		t.Errorf("left running: %v, %v", left, err)
 	}
 }
 
