@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -108,6 +109,9 @@ func withSignals(parent context.Context) (context.Context, func()) {
 	}
 }
 
+// libraryWords are what Go's parsers add to an error and a user can't use.
+var libraryWords = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": |time: `)
+
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "ipcprobe",
@@ -117,7 +121,8 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
+		said := libraryWords.ReplaceAllString(err.Error(), "")
+		return fmt.Errorf("%s; see `%s --help`", said, c.CommandPath())
 	})
 	root.AddCommand(newRun(stdout, stderr), newLoad(stdout, stderr), newDoctor(stdout))
 	return root

@@ -16,7 +16,7 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/bpf"
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
-	"github.com/ipcprobe/ipcprobe/loader/kerneltest"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 

@@ -35,6 +35,7 @@ type runOptions struct {
 	args    []string // the whole command line, for the record
 
 	durationSet bool
+	onJoined    func([]results.Joined) // sees the joined requests of each slice; nil: nobody does
 }
 
 // Bounds of what can be asked for.
@@ -104,6 +105,9 @@ func (o *runOptions) check(pidSet bool) error {
 		return fmt.Errorf("--name is %q, but must be a plain file name; --out takes a path", o.name)
 	}
 	if err := o.load.Check(); err != nil {
+		return err
+	}
+	if _, err := o.load.PayloadSize(); err != nil {
 		return err
 	}
 	if o.load.Requests > 0 && !o.durationSet {

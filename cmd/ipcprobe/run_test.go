@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipcprobe/ipcprobe/loader/kerneltest"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 

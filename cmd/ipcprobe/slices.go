@@ -113,6 +113,9 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 		Requests: requests, Observations: d.observations, Syncs: syncs,
 	}, d.joined[:0])
 	d.m.legs.Add(d.joined)
+	if see := d.m.options.onJoined; see != nil {
+		see(d.joined)
+	}
 	return nil
 }
 
