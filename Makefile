@@ -24,6 +24,8 @@ GO_BUILD = $(GO) build -trimpath -buildvcs=false \
 BIN := $(CURDIR)/bin
 AS_ROOT := $(CURDIR)/.ci/as-root
 DEPS := $(CURDIR)/.ci/deps
+# Where package gateway/peer builds what tests start.
+TEST_BUILD := $(CURDIR)/build/test
 
 # Two targets at once would measure each other.
 .NOTPARALLEL:
@@ -40,7 +42,7 @@ BENCH_FLAGS = -p=1 -run='^$$' -bench='$(BENCH)' -benchmem
 C_FILES = $(shell find bpf gateway -name '*.[ch]' | sort)
 GO_FOLDERS := bpf cmd gateway load loader results
 # A package belongs to the kernel tier when its tests import the guard.
-GUARD := github.com/ipcprobe/ipcprobe/loader/kerneltest
+GUARD := github.com/ipcprobe/ipcprobe/results/kerneltest
 LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
@@ -72,6 +74,10 @@ test-pure: ## the tests that need no privilege
 # One package at a time: two measurements at once would measure each other.
 test-kernel: build ## the tests that load probes or hold figures against other tools
 	@$(DEPS) test
+	@# Peers are built by the user, so that root finds them fresh and writes nothing here.
+	@$(MAKE) -s -C gateway/peer DIR=$(TEST_BUILD)/peer
+	@$(MAKE) -s -C gateway/reference BIN=$(TEST_BUILD)/reference OBJ=$(TEST_BUILD)/reference/objects
+	@touch $(TEST_BUILD)/peer/.lock $(TEST_BUILD)/reference/.lock
 	@packages=$$($(LIST_KERNEL_PACKAGES)); \
 		[ -n "$$packages" ] || { echo "no tests of the kernel tier in $(PKG)" >&2; exit 1; }; \
 		IPCPROBE_TIER= $(GO) test -count=1 -p=1 -timeout=20m -exec $(AS_ROOT) $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 func TestInspectTellsWhatRuns(t *testing.T) {
@@ -163,7 +165,7 @@ func TestInspectWithoutPrivileges(t *testing.T) {
 		checkError(t, err, Forbidden, "permission denied", "user root", "sudo", "CAP_SYS_PTRACE")
 		return
 	}
-	needRoot(t)
+	kerneltest.Root(t)
 	s := run(t, "ready", "wait")
 	asOther(t, "TestInspectWithoutPrivileges", "GATEWAY_TEST_LOOK="+strconv.Itoa(s.Process.Pid))
 }

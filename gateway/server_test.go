@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // serverVariable makes the test binary a server: its arguments are steps, done

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // dialed wants somebody to listen there.
@@ -236,7 +238,7 @@ func TestSharedSocketNamesItsHolders(t *testing.T) {
 
 // The target lives in its own root: its absolute links lead there, not here.
 func TestSocketInAnotherRoot(t *testing.T) {
-	needRoot(t)
+	kerneltest.Root(t)
 	dir := shortDir(t)
 	if err := os.MkdirAll(dir+"/root/real", 0o755); err != nil {
 		t.Fatal(err)
@@ -318,7 +320,7 @@ func TestCheckSocketWithoutTheRight(t *testing.T) {
 		checkError(t, CheckSocket(t.Context(), path), Forbidden, "permission denied", "ls -l")
 		return
 	}
-	needRoot(t)
+	kerneltest.Root(t)
 	dir := shortDir(t)
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // options start the test binary as a server.
@@ -219,7 +221,7 @@ func TestExitIsSeenAndTold(t *testing.T) {
 }
 
 func TestStartAsAnotherUser(t *testing.T) {
-	needRoot(t)
+	kerneltest.Root(t)
 	dir := shortDir(t)
 	if err := os.Chown(dir, otherUser, otherUser); err != nil {
 		t.Fatal(err)

@@ -8,10 +8,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 func TestLoadUsers(t *testing.T) {
-	needRoot(t)
+	kerneltest.Root(t)
 	dir := shortDir(t)
 	mine, theirs := dir+"/root", dir+"/other"
 	for _, path := range []string{mine, theirs} {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/gateway/wire"
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // TestEveryRequestIsAnsweredOnce: the figures of a run with a fixed number of
@@ -157,9 +158,7 @@ func TestServersThatCannotBeLoaded(t *testing.T) {
 }
 
 func TestPermissionIsToldApart(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root to become somebody else")
-	}
+	kerneltest.Root(t) // to become somebody else
 	s := startServer(t, answering(goodAnswer))
 	if err := os.Chmod(s.path, 0o600); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipcprobe/ipcprobe/loader/kerneltest"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 

@@ -13,20 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-)
 
-// needRoot skips a test that can't show anything without root; where the kernel
-// tier is required that is a failure.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("IPCPROBE_REQUIRE_KERNEL") == "1" {
-		t.Fatal("needs root")
-	}
-	t.Skip("needs root")
-}
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
+)
 
 const (
 	otherUID = 65533
@@ -34,7 +23,7 @@ const (
 )
 
 func TestRunBelongsToTheCaller(t *testing.T) {
-	needRoot(t)
+	kerneltest.Root(t)
 	base := t.TempDir()
 	t.Chdir(base)
 	stored(t, "results/run", "{}", Options{UID: otherUID, GID: otherGID})
@@ -51,7 +40,7 @@ func TestRunBelongsToTheCaller(t *testing.T) {
 }
 
 func TestCreateRefusesALinkOfSomebodyElse(t *testing.T) {
-	needRoot(t)
+	kerneltest.Root(t)
 	base := t.TempDir()
 	mustMkdir(t, base+"/real")
 	mustLink(t, base+"/real", base+"/results")

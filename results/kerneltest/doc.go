@@ -11,5 +11,6 @@
 // leave the kernel tier to a run of its own.
 //
 // `make test-kernel` finds the tier by who imports this package, so a package
-// that has a kernel test and does not import it would not be run as root.
+// that has a kernel test and does not import it would not be run as root. It
+// stands in results because that is the one room all others know.
 package kerneltest
