@@ -16,8 +16,8 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/bpf"
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
-	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // selfVariable makes the test binary be ipcprobe. Its load child is told apart

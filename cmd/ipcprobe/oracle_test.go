@@ -18,8 +18,8 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
 	"github.com/ipcprobe/ipcprobe/load"
-	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // The server logs its own stamps: at the return of the recv that took a

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // brief makes a run short.
