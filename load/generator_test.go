@@ -63,7 +63,7 @@ func TestSlicesAreCutExactly(t *testing.T) {
 				}
 				continue
 			}
-			checkRecords(t, slice, requests, syncs)
+			checkRecords(t, slice, requests, syncs, o.Threads)
 		}
 		totals, err := g.Stop()
 		if err != nil {
@@ -110,8 +110,10 @@ func checkIntervals(t *testing.T, s results.Slice) {
 }
 
 // checkRecords: requests of a connection follow each other in both streams
-// without a gap, answers lie within the slice, and a sync lies between two.
-func checkRecords(t *testing.T, s results.Slice, requests []results.Request, syncs []results.Sync) {
+// without a gap, answers lie within the slice, and a sync lies between two. Of
+// several threads a slice is what all have in common, and records may lie a
+// little outside.
+func checkRecords(t *testing.T, s results.Slice, requests []results.Request, syncs []results.Sync, threads int) {
 	t.Helper()
 	counts := s.Counts()
 	if int64(len(requests)) != counts.OK {
@@ -119,7 +121,7 @@ func checkRecords(t *testing.T, s results.Slice, requests []results.Request, syn
 	}
 	last := map[uint32]results.Request{}
 	for _, r := range requests {
-		if r.Outcome != results.OK || r.Received < s.Start || r.Intended > r.Sent || r.Sent >= r.Received {
+		if r.Outcome != results.OK || threads == 1 && (r.Received < s.Start || r.Received > s.End) || r.Intended > r.Sent || r.Sent >= r.Received {
 			t.Fatalf("record %+v in a slice from %d to %d", r, s.Start, s.End)
 		}
 		if p, ok := last[r.Conn]; ok && (r.OutEnd != p.OutEnd+uint64(r.OutLen) || r.InEnd != p.InEnd+uint64(r.InLen)) {

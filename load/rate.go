@@ -82,10 +82,10 @@ func ParseRate(s string) (Rate, error) {
 	if err != nil {
 		return Rate{}, err
 	}
-	return Rate{[]segment{forever(v)}}, nil
+	return Rate{[]segment{steady(v)}}, nil
 }
 
-func forever(v float64) segment { return segment{v, v, math.Inf(1)} }
+func steady(v float64) segment { return segment{v, v, math.Inf(1)} }
 
 func parseRamp(s string) (Rate, error) {
 	ends, length, ok := strings.Cut(s, "/")
@@ -99,7 +99,7 @@ func parseRamp(s string) (Rate, error) {
 	if err := first(errA, errB, errD); err != nil {
 		return Rate{}, err
 	}
-	return Rate{[]segment{{a, b, d.Seconds()}, forever(b)}}, nil
+	return Rate{[]segment{{a, b, d.Seconds()}, steady(b)}}, nil
 }
 
 func parseSteps(s string) (Rate, error) {

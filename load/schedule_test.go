@@ -19,7 +19,7 @@ func mustRate(t *testing.T, s string) Rate {
 
 func TestConstantArrivalsDoNotDrift(t *testing.T) {
 	for _, rps := range []float64{3, 1000, 99_999} {
-		s := NewSchedule(Rate{[]segment{forever(rps)}}, ArrivalsConstant, 1)
+		s := NewSchedule(Rate{[]segment{steady(rps)}}, ArrivalsConstant, 1)
 		for k := 1; k <= 1_000_000; k++ {
 			want := float64(k) * 1e9 / rps
 			if got := s.Next(); math.Abs(float64(got)-want) > 2 {
@@ -36,7 +36,7 @@ func TestPoissonGapsAreExponential(t *testing.T) {
 	const n, rps = 20_000, 5000.0
 	over := 0
 	for seed := range uint64(20) {
-		s := NewSchedule(Rate{[]segment{forever(rps)}}, ArrivalsPoisson, seed)
+		s := NewSchedule(Rate{[]segment{steady(rps)}}, ArrivalsPoisson, seed)
 		gaps, last := make([]float64, n), int64(0)
 		for i := range gaps {
 			next := s.Next()

@@ -119,8 +119,10 @@ func (w *worker) pass(end int64) {
 	w.mail.full <- w.current
 }
 
-// never is the end of the interval that is none.
-const never = math.MaxInt64
+const (
+	never   = math.MaxInt64 // the end of the interval that is none
+	forever = math.MaxInt64 // a wait without limit
+)
 
 // beginSync drains every connection, each on its own.
 func (w *worker) beginSync(o order, now int64) {

@@ -3,6 +3,8 @@
 package load
 
 import (
+	"fmt"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +17,7 @@ import (
 //
 //go:nosplit
 func sendBytes(fd int32, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 		uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	return int(n), errno
 }
@@ -24,7 +26,7 @@ func sendBytes(fd int32, b []byte) (int, unix.Errno) {
 //
 //go:nosplit
 func receiveBytes(fd int32, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
 		uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }
@@ -38,11 +40,29 @@ func tag(e *event, v uint64) { e.Fd, e.Pad = int32(v), int32(v>>32) }
 //go:nosplit
 func untag(e *event) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
-// epoll is one epoll instance, and a timer for kernels whose epoll_wait counts
-// milliseconds.
+// epoll is one epoll instance, with its timers.
 type epoll struct {
 	fd    int
-	timer int // -1 while epoll_pwait2 (Linux 5.11) works
+	timer int // for kernels whose epoll_wait counts milliseconds; -1 while epoll_pwait2 (Linux 5.11) works
+	tick  int // wakes a wait without limit every tickNs; -1: there is none
+}
+
+// tickNs is how long a wait without limit lasts, at most.
+const tickNs = 20_000_000
+
+// startTick makes waits without limit end now and then. A limit costs a timer
+// that is set and taken back with each wait; the tick costs nothing.
+func (p *epoll) startTick() error {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("make timer: %w", err)
+	}
+	p.tick = fd
+	every := unix.NsecToTimespec(tickNs)
+	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err != nil {
+		return fmt.Errorf("set timer: %w", err)
+	}
+	return p.add(fd, unix.EPOLLIN|unix.EPOLLET, timerTag)
 }
 
 // timerTag is the tag of the timer's event.
@@ -61,20 +81,24 @@ func (p *epoll) modify(fd int, events uint32, v uint64) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &e)
 }
 
-// wait waits for events for at most ns. An interrupted wait returns none.
+// wait waits for events for at most ns, or a tick when ns is forever. An
+// interrupted wait returns none.
 //
 //go:nosplit
 func (p *epoll) wait(events []event, ns int64) int {
 	if ns <= 0 {
 		return p.poll(events, 0)
 	}
-	if p.timer >= 0 {
-		spec := unix.ItimerSpec{Value: unix.NsecToTimespec(ns)}
-		unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	if ns == forever && p.tick >= 0 {
 		return p.poll(events, -1)
 	}
-	ts := unix.NsecToTimespec(ns)
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+	if p.timer >= 0 {
+		spec := unix.ItimerSpec{Value: unix.NsecToTimespec(ns)}
+		syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(p.timer), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+		return p.poll(events, -1)
+	}
+	ts := unix.Timespec{Sec: ns / 1e9, Nsec: ns % 1e9}
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
 		uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
 	switch errno {
 	case 0:
@@ -89,7 +113,7 @@ func (p *epoll) wait(events []event, ns int64) int {
 //
 //go:nosplit
 func (p *epoll) poll(events []event, ms int) int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
 		uintptr(len(events)), uintptr(ms), 0, 0)
 	if errno != 0 {
 		return 0
@@ -113,7 +137,9 @@ func (p *epoll) useTimer() {
 
 func (p *epoll) close() {
 	unix.Close(p.fd)
-	if p.timer >= 0 {
-		unix.Close(p.timer)
+	for _, fd := range []int{p.timer, p.tick} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
 	}
 }

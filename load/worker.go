@@ -105,7 +105,7 @@ func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, 
 	}
 	w := &worker{
 		settings: s, number: number, mail: mail, conns: conns,
-		epoll:   epoll{fd: fd, timer: -1},
+		epoll:   epoll{fd: fd, timer: -1, tick: -1},
 		events:  make([]event, 256),
 		buffer:  make([]byte, 256<<10+wire.HeadMax),
 		gap:     &interval{end: never},
@@ -132,7 +132,11 @@ func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, 
 	if s.options.Think > 0 {
 		w.thinking.list = make([]alarm, 0, len(conns)*s.depth)
 	}
-	if err := w.epoll.add(mail.fd, unix.EPOLLIN, wakeTag); err != nil {
+	err = w.epoll.add(mail.fd, unix.EPOLLIN, wakeTag)
+	if err == nil && s.rate.Closed() {
+		err = w.epoll.startTick()
+	}
+	if err != nil {
 		w.epoll.close()
 		return nil, fmt.Errorf("watch mailbox: %w", err)
 	}
@@ -231,9 +235,9 @@ func (w *worker) patience() int64 {
 			until = min(until, w.due-int64(w.options.Spin))
 		case len(w.thinking.list) > 0:
 			until = min(until, w.thinking.list[0].at-int64(w.options.Spin))
-		case w.schedule == nil && w.options.Think == 0 && w.lookAt-w.latest > soonNs:
-			// Nothing but answers moves a closed loop; the stamp is saved.
-			return soonNs
+		case w.schedule == nil && w.options.Think == 0:
+			// Nothing but answers moves a closed loop.
+			return forever
 		}
 	}
 	return until - w.clock.now()
