@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 const (
