@@ -60,7 +60,7 @@ build: ## build ipcprobe, ipcgateway and the reference gateway in bin/
 	@mkdir -p $(BIN)
 	$(GO_BUILD) -o $(BIN)/ipcprobe ./cmd/ipcprobe
 	$(GO_BUILD) -o $(BIN)/ipcgateway ./cmd/ipcgateway
-	@$(MAKE) -C gateway/reference BIN=$(BIN)
+	@$(MAKE) -s -C gateway/reference BIN=$(BIN)
 
 generate: ## compile the probes again and write their Go bindings (needs clang)
 	@$(DEPS) build generate
