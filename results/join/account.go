@@ -11,8 +11,9 @@ const (
 	// UnseenConnection: the kernel reported no event of the request's
 	// connection, or nobody named the connection's cookie.
 	UnseenConnection Reason = iota
-	// NoAnchor: the connection has no Sync in the slice, or the kernel's events
-	// around its Syncs contradict each other because one of them was lost.
+	// NoAnchor: the connection was never known to be at rest in the slice, or the
+	// kernel's events around its rests contradict each other because one of them
+	// was lost.
 	NoAnchor
 	// LostEvent: the kernel's cursor stepped over the last byte of the request
 	// or of its answer between two events; the one that carried it was lost.

@@ -2,8 +2,6 @@
 
 package join
 
-import "github.com/ipcprobe/ipcprobe/results"
-
 // The kinds of event, as indices.
 const (
 	queued = iota
@@ -40,11 +38,11 @@ const (
 	anchorWithoutEvents
 )
 
-// anchor finds the offset of a cursor from the connection's syncs.
+// anchor finds the offset of a cursor from the connection's rests.
 //
-// Each sync is two pieces of evidence: the first event behind it begins at the
-// sync's position, and the last event before it ends there. They agree unless
-// an event was lost beside the sync. The offset with most votes holds; if two
+// Each rest is two pieces of evidence: the first event behind it begins at the
+// rest's position, and the last event before it ends there. They agree unless
+// an event was lost beside the rest. The offset with most votes holds; if two
 // are level, the anchor is in doubt and the connection is not measured.
 //
 // Two pieces that agree prove the offset. A single one proves it where no event
@@ -57,14 +55,12 @@ func (m *Matcher) anchor(c *connection, kind int) anchored {
 	}
 	m.votes = m.votes[:0]
 	i := 0
-	for s := range c.syncs {
-		sync := &c.syncs[s]
-		position := sync.Out
+	for _, rest := range m.rests {
+		position := rest.out
 		if kind == answer {
-			position = sync.In
+			position = rest.in
 		}
-		border := c.border(sync)
-		for i < len(k.events) && k.events[i].moment(kind) <= border {
+		for i < len(k.events) && k.events[i].moment(kind) <= rest.border {
 			i++
 		}
 		if i < len(k.events) {
@@ -101,33 +97,15 @@ func (m *Matcher) vote(offset uint64) {
 	m.votes = append(m.votes, vote{offset, 1})
 }
 
-// moment is the stamp that says on which side of a sync an event lies. For a
+// moment is the stamp that says on which side of a rest an event lies. For a
 // send of the server that is the entry of the call: its last sk_data_ready may
-// fire after the client has read the bytes, and so after the sync; it can't
+// fire after the client has read the bytes, and so inside the rest; it can't
 // enter the next send before the client has sent the next request. A recv may
-// have been blocked since before the sync, so for it, as for the client's own
+// have been blocked since before the rest, so for it, as for the client's own
 // send, it is the moment of the bytes.
 func (e *event) moment(kind int) int64 {
 	if kind == answer && e.begin != 0 {
 		return e.begin
 	}
 	return e.at
-}
-
-// border is the instant that parts the events before a sync from those behind
-// it. No byte moves between the sync and the start of the next send, so it is
-// taken from the middle of the two, away from stamps that come late. Where the
-// next request is not among the slice's records it is the sync itself.
-func (c *connection) border(s *results.Sync) int64 {
-	for _, i := range c.indices {
-		r := &c.in.Requests[i]
-		if r.Sent < s.At {
-			continue
-		}
-		if r.OutEnd-uint64(r.OutLen) == s.Out {
-			return s.At + (r.Sent-s.At)/2
-		}
-		break
-	}
-	return s.At
 }

@@ -8,10 +8,11 @@
 // last byte in the stream, and its answer by the position of its own last byte.
 // The client knows these positions exactly. The kernel keeps a cursor per
 // socket and kind of event, which starts wherever the probes first saw the
-// socket. A results.Sync is an instant at which nothing was under way on a
-// connection: there each kernel cursor stands at a position the client knows,
-// and the constant between the two counts follows. Nothing is parsed and
-// nothing is guessed from timing.
+// socket. At an instant of rest nothing is under way on a connection: there each
+// kernel cursor stands at a position the client knows, and the constant between
+// the two counts follows. A results.Sync is such an instant, made for the join;
+// others show in the client's records. Nothing is parsed and nothing is guessed
+// from timing.
 //
 // The rule of the package is that a wrong leg is worse than a missing one. A
 // request whose last byte fell into a lost event, or whose stamps are in an

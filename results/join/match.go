@@ -24,6 +24,7 @@ type connection struct {
 	in      *Input
 	indices []int32 // of its requests, in stream order
 	syncs   []results.Sync
+	from    int64 // where the population begins
 	kinds   [kinds]cursor
 }
 
@@ -39,6 +40,7 @@ const (
 // match joins one connection's requests and appends them to dst.
 func (m *Matcher) match(c *connection, a *Account, dst []results.Joined) []results.Joined {
 	c.dropStaleSyncs()
+	m.findRests(c)
 	if reason, ok := m.anchorAll(c); !ok {
 		for _, i := range c.indices {
 			if c.inPopulation(i, a) {
@@ -110,7 +112,7 @@ func (c *connection) dropStaleSyncs() {
 }
 
 // inPopulation tells whether a request lived wholly inside the slice and behind
-// its connection's first sync. It accounts for those that did not.
+// its connection's first rest. It accounts for those that did not.
 func (c *connection) inPopulation(i int32, a *Account) bool {
 	r := &c.in.Requests[i]
 	switch {
@@ -118,7 +120,7 @@ func (c *connection) inPopulation(i int32, a *Account) bool {
 		a.Unfinished++
 	case r.Sent < c.in.Start || r.Received > c.in.End:
 		a.Outside++
-	case len(c.syncs) > 0 && r.Sent < c.syncs[0].At:
+	case r.Sent < c.from:
 		a.Outside++
 	default:
 		return true
@@ -136,7 +138,7 @@ func (m *Matcher) anchorAll(c *connection) (Reason, bool) {
 	if !seen {
 		return UnseenConnection, false
 	}
-	if len(c.syncs) == 0 {
+	if len(m.rests) == 0 {
 		return NoAnchor, false
 	}
 	for k := range c.kinds {

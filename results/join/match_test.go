@@ -12,7 +12,7 @@ import (
 // 5000 at the sync (time 1000) and whose kernel cursors stand at 100, 200 and
 // 300. Request n (0, 1, …) is 10 bytes, its answer 20, and it is sent at
 // 10,000 × (n+1): queued 1,000 later, taken 2,000, answered 5,000, received
-// 6,000 later.
+// 12,000 later, so that the next is always under way and the sync the only rest.
 type scene struct {
 	in          Input
 	connections []results.Connection
@@ -26,7 +26,7 @@ func newScene(requests int) *scene {
 		at := 10_000 * int64(n+1)
 		i := uint64(n + 1)
 		s.in.Requests = append(s.in.Requests, results.Request{
-			Intended: at, Sent: at, Received: at + 6_000, Conn: 3,
+			Intended: at, Sent: at, Received: at + 12_000, Conn: 3,
 			OutEnd: 1000 + 10*i, OutLen: 10, InEnd: 5000 + 20*i, InLen: 20,
 		})
 		s.in.Observations = append(s.in.Observations,
@@ -80,7 +80,7 @@ func TestAccountOfOneConnection(t *testing.T) {
 			s.in.Requests[4].Outcome = results.Censored
 		}, 2, nil, 0, 3, 0},
 		{"sent before the slice", func(s *scene) { s.in.Start = 10_001 }, 4, nil, 1, 0, 0},
-		{"received behind the slice", func(s *scene) { s.in.End = 55_999 }, 4, nil, 1, 0, 0},
+		{"received behind the slice", func(s *scene) { s.in.End = 61_999 }, 4, nil, 1, 0, 0},
 		{"sent before the anchor", func(s *scene) {
 			s.in.Syncs[0] = results.Sync{Conn: 3, At: 17_000, Out: 1010, In: 5020}
 		}, 4, nil, 1, 0, 0},
@@ -124,7 +124,7 @@ func TestAccountOfOneConnection(t *testing.T) {
 		}, 0, map[Reason]int64{Order: 5}, 0, 0, 0},
 		{"answered after it was received", func(s *scene) {
 			s.witness()
-			s.of(results.Answered, 1).Begin = 28_000
+			s.of(results.Answered, 1).Begin = 34_000
 		}, 0, map[Reason]int64{Order: 5}, 0, 0, 0},
 		{"witnesses contradict each other", func(s *scene) {
 			s.witness()
@@ -160,6 +160,26 @@ func TestAccountOfOneConnection(t *testing.T) {
 				}
 			}
 		}, 5, nil, 0, 0, 1},
+		{"at rest between requests, no sync", func(s *scene) {
+			s.in.Syncs = nil
+			s.rests()
+		}, 4, nil, 1, 0, 0},
+		{"at rest between requests, a loss beside the sync", func(s *scene) {
+			s.in.Lost = 1
+			s.rests()
+			s.drop(results.Queued, 0)
+		}, 4, map[Reason]int64{LostEvent: 1}, 0, 0, 0},
+		{"at rest between requests of which one is missing", func(s *scene) {
+			s.in.Syncs = nil
+			s.rests()
+			s.in.Requests = append(s.in.Requests[:2:2], s.in.Requests[3:]...)
+		}, 3, nil, 1, 0, 0},
+		{"no rest behind an unfinished request", func(s *scene) {
+			s.in.Syncs = nil
+			s.rests()
+			s.in.Requests = s.in.Requests[:2]
+			s.in.Requests[0].Outcome = results.Timeout
+		}, 0, map[Reason]int64{NoAnchor: 1}, 0, 1, 0},
 		{"empty slice", func(s *scene) { s.in = Input{} }, 0, nil, 0, 0, 0},
 	}
 	for _, tt := range tests {
@@ -197,6 +217,13 @@ func (s *scene) witness() {
 		// Its last wake-up comes after the sync.
 		results.Observation{Kind: results.Answered, Cookie: 7, Begin: 700, At: 4_000, Position: 300, Bytes: 20},
 	)
+}
+
+// rests has each answer read before the next request is sent.
+func (s *scene) rests() {
+	for i := range s.in.Requests {
+		s.in.Requests[i].Received = s.in.Requests[i].Sent + 6_000
+	}
 }
 
 func TestStampsOfTheScene(t *testing.T) {

@@ -14,9 +14,9 @@ type Input struct {
 	// one time-ordered run per CPU. Events from before Start are welcome: they
 	// vouch for the anchor.
 	Observations []results.Observation
-	// Syncs are the instants of rest of the connections. Those after End, and
-	// all but the last before Start, are not used. The probes must have been
-	// attached at the ones that are.
+	// Syncs are the instants of rest that were made for the join. Those after
+	// End, and all but the last before Start, are not used. The probes must have
+	// been attached at the ones that are.
 	Syncs []results.Sync
 	// Lost is how many events the kernel could not emit since the probes were
 	// attached for this slice. While it is 0, an anchor that rests on one event
@@ -36,6 +36,7 @@ type Matcher struct {
 	events   grouped[event]
 	requests grouped[int32] // indices into Input.Requests
 	syncs    grouped[results.Sync]
+	rests    []rest // of one connection
 	votes    []vote
 }
 

@@ -37,6 +37,7 @@ type shape struct {
 	depth       int     // requests in flight
 	split       bool    // sends, recvs and answers may end anywhere
 	coalesce    bool    // one call may carry several messages
+	busy        bool    // behind the sync a connection is never at rest; needs a depth of 2
 	drop        float64 // share of events that are lost
 	cpus        int
 }
@@ -141,7 +142,7 @@ func (c *modelConnection) run(n int) {
 		case 2:
 			c.answer()
 		case 3:
-			done = c.read(done)
+			done = c.read(done, goal)
 		}
 		c.now += 1_000 + c.rng.Int64N(20_000)
 	}
@@ -229,12 +230,15 @@ func (c *modelConnection) answer() {
 	c.emit(results.Answered, results.Observation{Begin: begin, At: late, End: late + 500}, old, c.answered)
 }
 
-func (c *modelConnection) read(done int) int {
-	if c.in.read == c.answered {
+func (c *modelConnection) read(done, goal int) int {
+	old, limit := c.in.read, c.answered
+	if n := len(c.records); c.busy && n > 0 && n < goal {
+		limit = min(limit, c.records[n-1].InEnd-1)
+	}
+	if limit <= old {
 		return done
 	}
-	old := c.in.read
-	c.in.read += c.part(c.answered - old)
+	c.in.read += c.part(limit - old)
 	c.now += 100 + c.rng.Int64N(1_000)
 	c.delivered = append(c.delivered, results.Observation{
 		At: c.now, Cookie: c.cookie, Kind: results.Delivered,
