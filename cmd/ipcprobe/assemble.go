@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipcprobe/ipcprobe/load"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/profile"
 	"github.com/ipcprobe/ipcprobe/results/stats"
@@ -34,12 +33,9 @@ func assemble(m *measurement) *results.Result {
 	if mode == results.Probed {
 		r.Warn("the whole run was probed: throughput and response times include the probes' cost")
 	}
-	r.Load = loadOf(m, quoted)
+	r.Load = clientLoad(o.load, quoted, m.totals.Counts, m.lengthOf(results.Bare, results.Probed))
 	r.Latency = quoted.Latency()
-	uncertainty := stats.Bootstrap(m.slices, mode, o.load.Seed)
-	r.Load.AchievedRange = uncertainty.RPS
-	r.Latency.P50Interval, r.Latency.P99Interval = uncertainty.P50, uncertainty.P99
-	r.Warnings = append(r.Warnings, uncertainty.Warnings...)
+	uncertain(r, m.slices, mode)
 
 	requests := probed.Counts.OK + probed.Counts.Error
 	r.Syscalls = stats.Syscalls(m.calls, requests, errnoName)
@@ -114,26 +110,6 @@ func targetOf(m *measurement) results.Target {
 	}
 }
 
-func loadOf(m *measurement, quoted *stats.Client) *results.Load {
-	o := m.options.load
-	payload, _ := o.PayloadSize() // checked with the flags
-	l := &results.Load{
-		Loop: "closed", Connections: o.Connections, Pipeline: max(1, o.Pipeline),
-		PayloadBytes: payload, Requests: m.totals.Counts,
-		GeneratorCPUPct: quoted.GeneratorPct(),
-	}
-	achieved := quoted.RPS()
-	l.AchievedRPS = &achieved
-	if !m.options.closedLoop() {
-		rate, _ := load.ParseRate(o.Rate) // checked with the flags
-		l.Loop, l.Arrivals = "open", o.Arrivals
-		length := m.lengthOf(results.Bare, results.Probed)
-		offered := rate.Count(length) / length.Seconds()
-		l.OfferedRPS = &offered
-	}
-	return l
-}
-
 // sampled adds what the CPU samples say.
 func sampled(cpu *results.CPU, stacks []results.Stack) {
 	var complete, own int64
@@ -156,15 +132,8 @@ func sampled(cpu *results.CPU, stacks []results.Stack) {
 
 // judge decides whether the figures can be trusted.
 func judge(r *results.Result, m *measurement, quoted *stats.Client) {
-	offer := stats.Offer{OwnLagP99: &m.totals.OwnLagP99, Held: m.totals.Held}
-	if r.Load.OfferedRPS != nil {
-		offer.RPS = *r.Load.OfferedRPS
-	}
-	for _, reason := range stats.Validity(quoted, offer) {
+	for _, reason := range doubts(r, quoted, &m.totals, m.options.load) {
 		r.Invalidate(reason)
-	}
-	if reason := stats.Failures(m.totals.Counts, m.options.load.MaxErrors); reason != "" {
-		r.Invalidate(reason + m.complaint())
 	}
 	if n := r.Target.NATS; n != nil && (n.Published != n.Received || n.Received != n.Answered) {
 		r.Invalidate(fmt.Sprintf("messages were lost in NATS: %d published, %d received, %d answered", n.Published, n.Received, n.Answered))
@@ -178,31 +147,7 @@ func judge(r *results.Result, m *measurement, quoted *stats.Client) {
 	if m.loss.Lost > 0 {
 		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice) or a lower rate", m.loss.Lost, m.loss.Seen))
 	}
-	if !r.Valid {
-		r.Load.AchievedRPS, r.Load.AchievedRange = nil, nil
-	}
-}
-
-// complaint is what the server said most often when it answered with an error,
-// or how its connections ended.
-func (m *measurement) complaint() string {
-	if word := mostOften(m.totals.Answers); word != "" {
-		return "; it answered: " + word
-	}
-	if word := mostOften(m.totals.Endings); word != "" {
-		return "; its connections ended: " + word
-	}
-	return ""
-}
-
-func mostOften(words map[string]int64) string {
-	var most string
-	for word, n := range words {
-		if most == "" || n > words[most] || n == words[most] && word < most {
-			most = word
-		}
-	}
-	return most
+	withholdHeadline(r)
 }
 
 // errnoName is the symbol of an error number; the kernel's own restarts have

@@ -3,36 +3,113 @@
 package main
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"io"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipcprobe/ipcprobe/gateway"
 	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/report"
+	"github.com/ipcprobe/ipcprobe/results/stats"
 )
 
+// loadOptions are the flags of `ipcprobe load`.
+type loadOptions struct {
+	load   *load.Options
+	format string
+	quiet  bool
+}
+
 func newLoad(stdout, stderr io.Writer) *cobra.Command {
-	var o *load.Options
+	o := &loadOptions{}
 	var control *int
 	command := &cobra.Command{
 		Use:   "load --socket PATH",
 		Short: "Load a server and print what the client saw; needs no privilege",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.Check(); err != nil {
-				return err
-			}
 			if *control >= 0 {
-				return load.Serve(*control, *o)
+				return load.Serve(*control, *o.load)
 			}
-			if o.Socket == "" {
-				return fmt.Errorf("--socket is missing; say which socket to load")
-			}
-			return loadAlone(c.Context(), o, stdout, stderr)
+			return loadAlone(c.Context(), o, c.Flags().Changed("duration"), stdout, stderr)
 		},
 	}
-	o = load.Flags(command.Flags())
-	control = load.ControlFlag(command.Flags())
-	command.Flags().SortFlags = false
+	flags := command.Flags()
+	o.load = load.Flags(flags)
+	control = load.ControlFlag(flags)
+	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
+	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
+	flags.SortFlags = false
 	return command
+}
+
+// loadAlone makes a load and prints the client's part of the report.
+func loadAlone(ctx context.Context, o *loadOptions, durationSet bool, stdout, stderr io.Writer) error {
+	if err := o.check(ctx); err != nil {
+		return err
+	}
+	boundDuration(o.load, durationSet)
+	began := time.Now()
+	summary, err := load.RunChild(ctx, load.SpawnOptions{
+		Executable: "/proc/self/exe", Load: *o.load, Stderr: stderr,
+	}, progressLine(stderr, o.quiet, o.load))
+	clearProgress(stderr, o.quiet)
+	if err != nil {
+		return err
+	}
+	r := resultOfLoad(&summary, began)
+	if o.format == "json" {
+		err = report.JSON(stdout, r)
+	} else {
+		err = report.LoadText(stdout, r, summary.Totals.Endings, styleOf(stdout))
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(ctx, r)
+}
+
+func (o *loadOptions) check(ctx context.Context) error {
+	if o.load.Socket == "" {
+		return errors.New("--socket is missing; say which socket to load")
+	}
+	if err := o.load.Check(); err != nil {
+		return err
+	}
+	if err := checkFormat(o.format); err != nil {
+		return err
+	}
+	return gateway.CheckSocket(ctx, o.load.Socket)
+}
+
+// resultOfLoad makes the client's part of a result.
+func resultOfLoad(s *load.Summary, began time.Time) *results.Result {
+	slices := []results.Slice{s.Slice}
+	client := stats.Merge(slices, results.Bare)
+	r := &results.Result{
+		SchemaVersion: results.SchemaVersion, Valid: true,
+		Tool: results.Tool{Version: version, Commit: commit},
+		Run: results.Run{
+			Name: "load", StartedAt: began.UTC().Format(time.RFC3339),
+			DurationNs: s.Slice.End - s.Slice.Start, WarmupNs: s.Options.Warmup.Nanoseconds(),
+			Slices: stats.RunSlices(slices), Seed: s.Options.Seed, Command: os.Args,
+			Partial: s.Partial, EndedBy: s.EndedBy,
+		},
+		Target:      results.Target{Socket: s.Options.Socket, Protocol: s.Options.Protocol},
+		Environment: gateway.ReadEnvironment(),
+		Load:        clientLoad(&s.Options, client, s.Totals.Counts, time.Duration(s.Slice.End-s.Slice.Start)),
+		Latency:     client.Latency(),
+		Warnings:    s.Warnings,
+	}
+	uncertain(r, slices, results.Bare)
+	for _, reason := range doubts(r, client, &s.Totals, &s.Options) {
+		r.Invalidate(reason)
+	}
+	withholdHeadline(r)
+	return r
 }

@@ -146,7 +146,8 @@ func startLoad(ctx context.Context, o *runOptions, s *server) (*load.Generator, 
 		err = ready(ctx, generator)
 		var target *load.TargetError
 		switch {
-		case err == nil:
+		case err == nil, errors.As(err, &target) && target.Trouble == load.AnsweredError:
+			// Answers that are errors can be measured; the result says so.
 			return generator, user, nil
 		case errors.As(err, &target) && target.Trouble == load.NotPermitted:
 			refused = err

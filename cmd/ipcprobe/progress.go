@@ -26,7 +26,7 @@ func showProgress(w io.Writer, quiet bool, total time.Duration, generator *load.
 		for {
 			select {
 			case <-done:
-				io.WriteString(w, report.Progress{Terminal: true}.Clear())
+				clearProgress(w, quiet)
 				return
 			case <-ticks.C:
 				io.WriteString(w, progressOf(generator.Progress(), time.Since(began), total).Line(style))
@@ -36,6 +36,24 @@ func showProgress(w io.Writer, quiet bool, total time.Duration, generator *load.
 	return func() {
 		close(done)
 		<-over
+	}
+}
+
+// progressLine is the same for a load that reports its progress itself.
+func progressLine(w io.Writer, quiet bool, o *load.Options) func(load.Progress) {
+	if quiet || !isTerminal(w) {
+		return nil
+	}
+	style, began := styleOf(w), time.Now()
+	return func(seen load.Progress) {
+		io.WriteString(w, progressOf(seen, time.Since(began), o.Warmup+o.Duration).Line(style))
+	}
+}
+
+// clearProgress removes the last line of progress.
+func clearProgress(w io.Writer, quiet bool) {
+	if !quiet && isTerminal(w) {
+		io.WriteString(w, report.Progress{Terminal: true}.Clear())
 	}
 }
 

@@ -99,8 +99,6 @@ func (o *runOptions) check(pidSet bool) error {
 		return fmt.Errorf("--budget is %v, but must be above 0 and at most 100 percent", o.budget)
 	case o.hz < 0 || o.hz > maxHz:
 		return fmt.Errorf("--profile-hz is %d, but must be between 0 and %d", o.hz, maxHz)
-	case o.format != "text" && o.format != "json":
-		return fmt.Errorf("--format is %q, but must be text or json", o.format)
 	case o.name != "" && filepath.Base(o.name) != o.name || o.name == "." || o.name == "..":
 		return fmt.Errorf("--name is %q, but must be a plain file name; --out takes a path", o.name)
 	}
@@ -110,9 +108,10 @@ func (o *runOptions) check(pidSet bool) error {
 	if _, err := o.load.PayloadSize(); err != nil {
 		return err
 	}
-	if o.load.Requests > 0 && !o.durationSet {
-		o.load.Duration = time.Hour // --requests decides; the bound is for a server that stops answering
+	if err := checkFormat(o.format); err != nil {
+		return err
 	}
+	boundDuration(o.load, o.durationSet)
 	if o.slice == 0 {
 		o.slice = min(max(o.load.Duration/20, 100*time.Millisecond), time.Second)
 	}
@@ -124,6 +123,21 @@ func (o *runOptions) check(pidSet bool) error {
 		o.out = filepath.Join("results", o.name)
 	}
 	return nil
+}
+
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return fmt.Errorf("--format is %q, but must be text or json", format)
+	}
+	return nil
+}
+
+// boundDuration lets --requests decide how long a load lasts. The bound that is
+// left is for a server that answers ever more slowly.
+func boundDuration(o *load.Options, durationSet bool) {
+	if o.Requests > 0 && !durationSet {
+		o.Duration = time.Hour
+	}
 }
 
 // closedLoop says whether the load waits for its answers.
