@@ -46,6 +46,7 @@ type driver struct {
 	begun     results.CPUTime // the target's clocks when the open slice began
 	shortened int             // probed slices that ended because their memory was full
 
+	lost         uint64                // events, up to the last slice
 	observations []results.Observation // reused
 	joined       []results.Joined      // reused
 }

@@ -107,10 +107,16 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 	if d.observations, err = d.probes.Collect(d.observations[:0]); err != nil {
 		return err
 	}
+	loss, err := d.probes.Loss()
+	if err != nil {
+		return err
+	}
+	lost := loss.Lost - d.lost
+	d.lost += lost
 	d.matcher.Connections(d.generator.Connections())
 	d.joined = d.matcher.Slice(join.Input{
 		Start: slice.Start, End: slice.End,
-		Requests: requests, Observations: d.observations, Syncs: syncs,
+		Requests: requests, Observations: d.observations, Syncs: syncs, Lost: lost,
 	}, d.joined[:0])
 	d.m.legs.Add(d.joined)
 	if see := d.m.options.onJoined; see != nil {
