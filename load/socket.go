@@ -81,6 +81,16 @@ func (p *epoll) modify(fd int, events uint32, v uint64) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &e)
 }
 
+// ticked has the tick go on: the kernel sets a timer anew when it is read.
+//
+//go:nosplit
+func (p *epoll) ticked() {
+	if p.tick >= 0 {
+		var n [8]byte
+		syscall.RawSyscall(unix.SYS_READ, uintptr(p.tick), uintptr(unsafe.Pointer(&n)), uintptr(len(n)))
+	}
+}
+
 // wait waits for events for at most ns, or a tick when ns is forever. An
 // interrupted wait returns none.
 //

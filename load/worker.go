@@ -209,6 +209,7 @@ func (w *worker) handle(e *event) {
 		w.read(w.clock.now())
 		return
 	case timerTag:
+		w.epoll.ticked()
 		return
 	}
 	c := w.conns[uint32(v)]
