@@ -147,7 +147,25 @@ func judge(r *results.Result, m *measurement, quoted *stats.Client) {
 	if m.loss.Lost > 0 {
 		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice) or a lower rate", m.loss.Lost, m.loss.Seen))
 	}
+	judgeJoin(r)
 	withholdHeadline(r)
+}
+
+const (
+	fewMatched = 90 // percent: what is left may not stand for the whole
+	allMatched = 99 // percent: below, the reader should know
+)
+
+// judgeJoin decides whether the joined requests stand for all.
+func judgeJoin(r *results.Result) {
+	switch {
+	case r.Join == nil:
+		r.Warn("no request was joined with the kernel's view: where its time goes is not known")
+	case r.Join.MatchedPct < fewMatched:
+		r.Invalidate(fmt.Sprintf("only %.1f %% of the requests could be joined with the kernel's view", r.Join.MatchedPct))
+	case r.Join.MatchedPct < allMatched:
+		r.Warn(fmt.Sprintf("%.1f %% of the requests could not be joined with the kernel's view; the legs are of the others", 100-r.Join.MatchedPct))
+	}
 }
 
 // errnoName is the symbol of an error number; the kernel's own restarts have

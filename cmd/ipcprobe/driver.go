@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// syncWait is how long a connection may take to fall idle once.
-	syncWait = time.Second
 	// tapeFull is when a probed slice ends early, percent of the memory for
 	// records: what is left holds what comes until the probes are off.
 	tapeFull = 80
@@ -44,6 +42,7 @@ type driver struct {
 	matcher   *join.Matcher
 	next      int             // index of the next slice
 	begun     results.CPUTime // the target's clocks when the open slice began
+	restless  int             // connections that could not be synced, summed over slices
 	shortened int             // probed slices that ended because their memory was full
 
 	lost         uint64                // events, up to the last slice
@@ -86,6 +85,9 @@ func (d *driver) run(ctx context.Context) error {
 	}
 	d.m.join = d.matcher.Account()
 	d.m.warnings = append(d.m.warnings, d.planner.Warnings()...)
+	if d.restless > 0 {
+		d.m.warn("%d times a connection did not come to rest within --timeout: its requests in that slice could not be joined", d.restless)
+	}
 	if d.shortened > 0 {
 		d.m.warn("%d probed slices ended early, because the memory for their records was full", d.shortened)
 	}

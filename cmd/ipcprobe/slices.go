@@ -61,10 +61,11 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, d.probes.Detach()) }()
-	syncs, err := d.generator.Sync(syncWait)
+	syncs, err := d.generator.Sync(d.m.options.load.Timeout)
 	if err != nil {
 		return err
 	}
+	d.restless += max(0, d.m.options.load.Connections-len(syncs))
 	if err := d.probes.Count(true); err != nil {
 		return err
 	}

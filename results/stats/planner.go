@@ -4,7 +4,6 @@ package stats
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -16,9 +15,10 @@ const leastProbed = 3
 
 // Plan is what a Planner has to keep to.
 type Plan struct {
-	// Budget is the percentage of the target's throughput (closed loop) or
-	// CPU time an answer (open loop) that the probes may cost, over the whole
-	// run. At 100 and above every slice is probed; at 0 only the least number.
+	// Budget is what the probes may cost over the whole run: percent of the
+	// target's throughput (closed loop), or percent of one core more than the
+	// target uses without them (open loop). At 100 and above every slice is
+	// probed; at 0 only the least number.
 	Budget float64
 	// Slice and Duration are the lengths of a slice and of all slices together;
 	// Duration 0 means that nobody knows.
@@ -46,7 +46,7 @@ type Planner struct {
 	taken   int
 	last    results.Mode
 	bare    float64   // the figure of the last bare slice; 0 when it had none
-	ratios  []float64 // log ratios of probed to bare
+	costs   []float64 // percent, of each pair
 }
 
 // NewPlanner returns a Planner at the start of a run.
@@ -100,7 +100,7 @@ func (p *Planner) Done(s *results.Slice) {
 		p.start = s.Start
 	}
 	p.elapsed = time.Duration(s.End - p.start)
-	figure := nsPerRequest
+	figure := cores
 	if p.plan.Closed {
 		figure = answerRate
 	}
@@ -113,23 +113,38 @@ func (p *Planner) Done(s *results.Slice) {
 		p.taken++
 		p.probed += time.Duration(s.End - s.Start)
 		if probed, ok := figure(s); ok && p.bare > 0 {
-			p.ratios = append(p.ratios, math.Log(probed/p.bare))
+			p.costs = append(p.costs, p.cost(probed))
 		}
 	}
 }
 
-// Cost is what a probed slice costs as far as it is known: percent of throughput
-// (closed loop) or of CPU time an answer (open loop) while it lasts. It is 0
-// before the first pair, and where the noise says that probes speed things up.
+// cost compares a probed slice's figure with that of the bare slice before it.
+func (p *Planner) cost(probed float64) float64 {
+	if p.plan.Closed {
+		return 100 * (1 - probed/p.bare)
+	}
+	return 100 * (probed - p.bare)
+}
+
+// cores is how many cores a slice kept busy with the target; ok is false when
+// its clocks are missing.
+func cores(s *results.Slice) (n float64, ok bool) {
+	if !clocked(s) {
+		return 0, false
+	}
+	begin, end := s.TargetCPU[0], s.TargetCPU[1]
+	return float64(end.Total-begin.Total) / float64(end.At-begin.At), end.Total > begin.Total
+}
+
+// Cost is what a probed slice costs while it lasts, as far as it is known, in
+// the unit of the budget. It is 0 before the first pair, and where the noise says
+// that probes speed things up.
 func (p *Planner) Cost() float64 {
-	if len(p.ratios) == 0 {
+	if len(p.costs) == 0 {
 		return 0
 	}
-	e, _ := Location(p.ratios)
-	if p.plan.Closed {
-		return max(0, -100*math.Expm1(e.Point))
-	}
-	return max(0, 100*math.Expm1(e.Point))
+	e, _ := Location(p.costs)
+	return max(0, e.Point)
 }
 
 // Spent is what the probes have cost of the run so far, in percent of the same.
@@ -159,11 +174,11 @@ func (p *Planner) Warnings() []string {
 
 // overspent words that the budget did not last.
 func (p *Planner) overspent(spent float64) string {
-	what := "CPU time a request"
+	what := "one core"
 	if p.plan.Closed {
-		what = "throughput"
+		what = "the target's throughput"
 	}
-	text := fmt.Sprintf("the probes cost about %.1f %% of the target's %s over the run, above the budget of %g %%",
+	text := fmt.Sprintf("the probes cost about %.1f %% of %s over the run, above the budget of %g %%",
 		spent, what, p.plan.Budget)
 	if p.taken > leastProbed || p.plan.Budget <= 0 {
 		return text

@@ -13,7 +13,7 @@ import (
 )
 
 // simulate runs a plan on a target of which a probed slice costs the given share
-// of throughput (closed) or CPU time (open), with noise, and returns the modes.
+// of throughput (closed) or of one core (open), with noise, and returns the modes.
 func simulate(p *Planner, cost, noise float64, slices int, seed uint64) []results.Mode {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	var modes []results.Mode
@@ -21,15 +21,15 @@ func simulate(p *Planner, cost, noise float64, slices int, seed uint64) []result
 	length := int64(p.plan.Slice)
 	for range slices {
 		mode := p.Next()
-		rate, cpu := 10_000*math.Exp(noise*rng.NormFloat64()), 50_000*math.Exp(noise*rng.NormFloat64())
+		rate, busy := 10_000*math.Exp(noise*rng.NormFloat64()), 0.3*math.Exp(noise*rng.NormFloat64())
 		if mode == results.Probed {
 			rate *= 1 - cost
-			cpu *= 1 + cost
+			busy += cost
 		}
 		n := int64(rate * float64(length) / 1e9)
 		s := results.Slice{Mode: mode, Start: at, End: at + length,
 			Intervals: []results.Interval{{Counts: results.Counts{OK: n}}}}
-		s.TargetCPU = [2]results.CPUTime{{At: at}, {At: at + length, Total: int64(cpu * float64(n))}}
+		s.TargetCPU = [2]results.CPUTime{{At: at}, {At: at + length, Total: int64(busy * float64(length))}}
 		p.Done(&s)
 		modes = append(modes, mode)
 		at += length
