@@ -19,7 +19,6 @@ type Progress struct {
 	Rate   float64 // good answers per second since the progress before
 	P99    int64   // response time p99 (ns) since then; 0 when there were no answers
 	Counts results.Counts
-	Lost   int64 // connections that died so far
 }
 
 // Totals are the whole life of a generator, all modes and gaps included.
@@ -33,7 +32,6 @@ type Totals struct {
 	Held       int64            // open loop: requests that waited because no connection had room
 	OwnLagP99  int64            // open loop: ns by which the generator itself was late
 	OwnLagMax  int64
-	Clipped    int64 // durations above results.HistogramMax
 	Dropped    int64 // requests of recorded slices that were not kept
 	CPUNs      int64 // CPU time of the generator's process
 }
