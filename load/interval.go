@@ -62,14 +62,14 @@ func readIntervalHead(src []byte) (v results.Interval, number int, rest []byte, 
 	return v, int(n[1]), src[intervalHead:], nil
 }
 
-// readInterval reads what appendInterval wrote. scratch holds tallyLen counts.
-func readInterval(src []byte, scratch []int64) (results.Interval, int, error) {
+// readInterval reads what appendInterval wrote.
+func readInterval(src []byte) (results.Interval, int, error) {
 	v, number, src, err := readIntervalHead(src)
 	if err != nil {
 		return v, 0, err
 	}
-	for _, h := range []**histogram{&v.ResponseTime, &v.RoundTrip, &v.SendLag} {
-		if *h, src, err = readHistogram(src, scratch); err != nil {
+	for _, d := range []*results.Durations{&v.ResponseTime, &v.RoundTrip, &v.SendLag} {
+		if *d, src, err = readDurations(src); err != nil {
 			return v, 0, err
 		}
 	}
@@ -77,15 +77,4 @@ func readInterval(src []byte, scratch []int64) (results.Interval, int, error) {
 		return v, 0, fmt.Errorf("read interval: %d bytes too many", len(src))
 	}
 	return v, number, nil
-}
-
-// mergeInterval adds what another worker saw in the same interval.
-func mergeInterval(v *results.Interval, other results.Interval) {
-	v.Start, v.End = max(v.Start, other.Start), max(v.End, other.End)
-	v.Counts.Add(other.Counts)
-	v.BytesOut += other.BytesOut
-	v.BytesIn += other.BytesIn
-	v.ResponseTime.Merge(other.ResponseTime)
-	v.RoundTrip.Merge(other.RoundTrip)
-	v.SendLag.Merge(other.SendLag)
 }

@@ -233,17 +233,16 @@ func (g *Generator) takeInterval(body []byte) error {
 // decode makes a slice of what arrived of it. Intervals with the same number
 // are of several threads, and are added.
 func (s *sliceStore) decode() (results.Slice, error) {
-	scratch := make([]int64, tallyLen)
 	slice, raw := s.slice, s.raw
 	at := map[int]int{}
 	for _, n := range s.sizes {
-		v, number, err := readInterval(raw[:n], scratch)
+		v, number, err := readInterval(raw[:n])
 		if err != nil {
 			return slice, err
 		}
 		raw = raw[n:]
 		if i, ok := at[number]; ok {
-			mergeInterval(&slice.Intervals[i], v)
+			slice.Intervals[i].Merge(&v)
 			continue
 		}
 		at[number] = len(slice.Intervals)

@@ -19,7 +19,6 @@ type Summary struct {
 	Totals   Totals
 	Partial  bool   // ended before its time
 	EndedBy  string // what ended it, when Partial
-	Verdict  Verdict
 	Warnings []string
 }
 
@@ -95,7 +94,6 @@ func (g *Generator) run(ctx context.Context, progress func(Progress)) (Summary, 
 	if err := g.Close(); err != nil {
 		return s, err
 	}
-	s.Verdict = s.judge()
 	return s, nil
 }
 
@@ -130,17 +128,4 @@ func (g *Generator) stretch(ctx context.Context, s *Summary, slice results.Slice
 	}
 	ended, _, err := g.End(slice.Index)
 	return ended, err
-}
-
-// judge applies the rule of validity to what was measured.
-func (s *Summary) judge() Verdict {
-	e := Evidence{
-		Counts: s.Totals.Counts, MaxErrors: s.Options.MaxErrors,
-		OwnLagP99: s.Totals.OwnLagP99, Held: s.Totals.Held,
-	}
-	e.AddSlice(s.Slice)
-	if rate, err := ParseRate(s.Options.Rate); err == nil && !rate.Closed() {
-		e.Due = rate.Count(time.Duration(s.Slice.End - s.Slice.Start))
-	}
-	return e.Judge()
 }

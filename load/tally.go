@@ -8,12 +8,8 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/ipcprobe/ipcprobe/results"
 )
-
-type histogram = hdrhistogram.Histogram
 
 // Geometry of results.NewHistogram: 2048 values of full resolution, then 1024
 // for each further power of two up to results.HistogramMax. A test holds that
@@ -108,17 +104,11 @@ func readTally(src []byte, each func(index int, count uint64)) ([]byte, error) {
 	return src, nil
 }
 
-// readHistogram reads what appendTally wrote as a histogram.
-func readHistogram(src []byte, scratch []int64) (*histogram, []byte, error) {
-	clear(scratch)
-	rest, err := readTally(src, func(i int, n uint64) { scratch[i] += int64(n) })
+// readDurations reads what appendTally wrote.
+func readDurations(src []byte) (d results.Durations, rest []byte, err error) {
+	rest, err = readTally(src, func(i int, n uint64) { d.Append(tallyValue(i), int64(n)) })
 	if err != nil {
-		return nil, nil, fmt.Errorf("read interval: %w", err)
+		return results.Durations{}, nil, fmt.Errorf("read interval: %w", err)
 	}
-	return hdrhistogram.Import(&hdrhistogram.Snapshot{
-		LowestTrackableValue:  results.HistogramMin,
-		HighestTrackableValue: results.HistogramMax,
-		SignificantFigures:    results.HistogramDigits,
-		Counts:                scratch,
-	}), rest, nil
+	return d, rest, nil
 }

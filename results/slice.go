@@ -70,9 +70,20 @@ type Interval struct {
 	Counts       Counts
 	BytesOut     int64
 	BytesIn      int64
-	ResponseTime *hdrhistogram.Histogram
-	RoundTrip    *hdrhistogram.Histogram
-	SendLag      *hdrhistogram.Histogram
+	ResponseTime Durations
+	RoundTrip    Durations
+	SendLag      Durations
+}
+
+// Merge adds what other saw to v, which then covers the time of both.
+func (v *Interval) Merge(other *Interval) {
+	v.Start, v.End = min(v.Start, other.Start), max(v.End, other.End)
+	v.Counts.Add(other.Counts)
+	v.BytesOut += other.BytesOut
+	v.BytesIn += other.BytesIn
+	v.ResponseTime.Merge(other.ResponseTime)
+	v.RoundTrip.Merge(other.RoundTrip)
+	v.SendLag.Merge(other.SendLag)
 }
 
 // CPUTime is a reading of the clocks of a process, ns since it started. Total
@@ -98,6 +109,19 @@ type Slice struct {
 
 // Seconds is the slice's length.
 func (s *Slice) Seconds() float64 { return float64(s.End-s.Start) / 1e9 }
+
+// Coarsen makes one interval of all, to save memory in a long run: the bootstrap
+// takes blocks of 1 s anyway.
+func (s *Slice) Coarsen() {
+	if len(s.Intervals) < 2 {
+		return
+	}
+	whole := s.Intervals[0]
+	for i := 1; i < len(s.Intervals); i++ {
+		whole.Merge(&s.Intervals[i])
+	}
+	s.Intervals = []Interval{whole}
+}
 
 // Counts adds up the slice's intervals.
 func (s *Slice) Counts() Counts {

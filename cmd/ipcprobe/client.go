@@ -38,11 +38,15 @@ func uncertain(r *results.Result, slices []results.Slice, mode results.Mode) {
 	r.Warnings = append(r.Warnings, u.Warnings...)
 }
 
-// doubts are the reasons why the client's view must not be trusted.
+// doubts are the reasons why the client's view must not be trusted. What its
+// reader must know besides is a warning.
 func doubts(r *results.Result, quoted *stats.Client, totals *load.Totals, o *load.Options) []string {
 	offer := stats.Offer{OwnLagP99: &totals.OwnLagP99, Held: totals.Held}
 	if r.Load.OfferedRPS != nil {
 		offer.RPS = *r.Load.OfferedRPS
+	}
+	if behind := stats.Shortfall(quoted, offer); behind != "" {
+		r.Warn(behind)
 	}
 	reasons := stats.Validity(quoted, offer)
 	if failed := stats.Failures(totals.Counts, o.MaxErrors); failed != "" {

@@ -131,6 +131,9 @@ func (d *driver) keep(slice results.Slice) {
 	if slice.End <= slice.Start {
 		return
 	}
+	if d.m.options.load.Duration > fineRun {
+		slice.Coarsen()
+	}
 	d.m.slices = append(d.m.slices, slice)
 	d.planner.Done(&slice)
 }

@@ -47,8 +47,8 @@ func HLog(w io.Writer, slices []results.Slice, origin int64, began time.Time) er
 }
 
 func hlogLine(w io.Writer, mode results.Mode, interval *results.Interval, origin int64) error {
-	h := interval.ResponseTime
-	if h == nil || h.TotalCount() == 0 {
+	h := interval.ResponseTime.Histogram()
+	if h.TotalCount() == 0 {
 		return nil
 	}
 	payload, err := h.EncodeV2()

@@ -36,7 +36,7 @@ func sliced() []results.Slice {
 			if j == 2 {
 				h = results.NewHistogram() // an interval without an answer
 			}
-			s.Intervals = append(s.Intervals, results.Interval{Slice: i, Start: at, End: at + 1e8, ResponseTime: h})
+			s.Intervals = append(s.Intervals, results.Interval{Slice: i, Start: at, End: at + 1e8, ResponseTime: results.DurationsOf(h)})
 			at += 1e8
 		}
 		s.End = at
@@ -72,7 +72,7 @@ func TestHLogIsReadBackByTheLibrary(t *testing.T) {
 		if h.Tag() != w.tag {
 			t.Errorf("interval %d: tag %q, want %q", n, h.Tag(), w.tag)
 		}
-		if !h.Equals(w.i.ResponseTime) {
+		if !h.Equals(w.i.ResponseTime.Histogram()) {
 			t.Errorf("interval %d: the histogram changed", n)
 		}
 		start := began.UnixMilli() + (w.i.Start-origin)/1e6

@@ -112,7 +112,7 @@ func TestBootstrapCoversTheTruth(t *testing.T) {
 				}
 				at := int64(2*i) * second
 				all = append(all, results.Slice{Mode: results.Bare, Start: at, End: at + second,
-					Intervals: []results.Interval{{Start: at, End: at + second, Counts: results.Counts{OK: n}, ResponseTime: h}}})
+					Intervals: []results.Interval{{Start: at, End: at + second, Counts: results.Counts{OK: n}, ResponseTime: results.DurationsOf(h)}}})
 			}
 			u := Bootstrap(all, results.Bare, uint64(run))
 			// The mean and the median of a lognormal of spread 0.1.

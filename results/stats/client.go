@@ -39,20 +39,12 @@ func Merge(slices []results.Slice, mode results.Mode) *Client {
 			v := &s.Intervals[j]
 			c.BytesOut += v.BytesOut
 			c.BytesIn += v.BytesIn
-			add(c.ResponseTime, v.ResponseTime)
-			add(c.RoundTrip, v.RoundTrip)
-			add(c.SendLag, v.SendLag)
+			v.ResponseTime.AddTo(c.ResponseTime)
+			v.RoundTrip.AddTo(c.RoundTrip)
+			v.SendLag.AddTo(c.SendLag)
 		}
 	}
 	return c
-}
-
-// add adds from, which may be nil, to h.
-func add(h, from *hdrhistogram.Histogram) {
-	if from != nil {
-		// All histograms have the bounds of results.NewHistogram: nothing drops.
-		h.Merge(from)
-	}
 }
 
 // RPS is the achieved rate: good answers per second; 0 for no slices.

@@ -25,7 +25,7 @@ func alternating(n, bare, probed int) []results.Slice {
 
 func TestMergeTakesOneMode(t *testing.T) {
 	all := alternating(5, 3_000, 2_000)
-	all[0].Intervals[0].ResponseTime = nil // nothing was answered in it
+	all[0].Intervals[0].ResponseTime = results.Durations{} // nothing was answered in it
 	c := Merge(all, results.Bare)
 	if c.Counts.OK != 9_000 || c.Seconds != 3 || c.RPS() != 3_000 {
 		t.Errorf("%d answers in %v s, %v/s", c.Counts.OK, c.Seconds, c.RPS())
@@ -156,5 +156,34 @@ func TestFailures(t *testing.T) {
 		if got := Failures(tt.counts, tt.most); (got != "") != tt.bad {
 			t.Errorf("%s: %q", tt.name, got)
 		}
+	}
+}
+
+func TestShortfall(t *testing.T) {
+	for name, tt := range map[string]struct {
+		sent, ok, held int64
+		rps            float64
+		want           bool
+	}{
+		"keeps up":               {10_000, 10_000, 0, 10_000, false},
+		"a few under way":        {10_000, 9_950, 0, 10_000, false},
+		"answers too few":        {10_000, 8_000, 0, 10_000, true},
+		"holds requests back":    {8_000, 8_000, 2_000, 10_000, true},
+		"a closed loop can't be": {10_000, 8_000, 0, 0, false},
+	} {
+		c := &Client{Counts: results.Counts{Sent: tt.sent, OK: tt.ok}, Seconds: 1}
+		if got := Shortfall(c, Offer{RPS: tt.rps, Held: tt.held}); (got != "") != tt.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestSlicesOfALongRunAreCoarse(t *testing.T) {
+	all := alternating(1, 3_000, 2_000)
+	before := Merge(all, results.Bare)
+	all[0].Coarsen()
+	after := Merge(all, results.Bare)
+	if len(all[0].Intervals) != 1 || before.Counts != after.Counts || !before.ResponseTime.Equals(after.ResponseTime) {
+		t.Errorf("%d intervals, counts %+v, want %+v", len(all[0].Intervals), after.Counts, before.Counts)
 	}
 }

@@ -29,21 +29,19 @@ func slice(mode results.Mode, start, length int64, n int, cpu float64, draw func
 	count := int(length / (second / 10))
 	for i := range count {
 		v := results.Interval{
-			Start:        start + int64(i)*length/int64(count),
-			End:          start + int64(i+1)*length/int64(count),
-			ResponseTime: results.NewHistogram(),
-			RoundTrip:    results.NewHistogram(),
-			SendLag:      results.NewHistogram(),
+			Start: start + int64(i)*length/int64(count),
+			End:   start + int64(i+1)*length/int64(count),
 		}
 		share := n*(i+1)/count - n*i/count
 		v.Counts = results.Counts{Sent: int64(share), OK: int64(share)}
 		if draw != nil {
+			times := results.NewHistogram()
 			for range share {
-				t := draw()
-				record(v.ResponseTime, t, 1)
-				record(v.RoundTrip, t, 1)
-				record(v.SendLag, 0, 1)
+				record(times, draw(), 1)
 			}
+			v.ResponseTime = results.DurationsOf(times)
+			v.RoundTrip = v.ResponseTime
+			v.SendLag.Append(0, int64(share))
 		}
 		s.Intervals = append(s.Intervals, v)
 	}

@@ -43,7 +43,7 @@ func newResampler(blocks []block) *resampler {
 		for i := range b {
 			s.seconds += float64(b[i].End-b[i].Start) / 1e9
 			s.good += b[i].Counts.OK
-			add(scratch, b[i].ResponseTime)
+			b[i].ResponseTime.AddTo(scratch)
 		}
 		s.buckets = filled(scratch)
 		for _, k := range s.buckets {

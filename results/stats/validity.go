@@ -62,6 +62,20 @@ func Validity(c *Client, o Offer) []string {
 	return reasons
 }
 
+// Shortfall warns of a server that did not keep up with an open loop's rate, or
+// is empty: more than 1 % of the requests that were sent had no answer in time.
+// The figures hold; but the longer such a run, the longer its response times.
+func Shortfall(c *Client, o Offer) string {
+	sent := c.Counts.Sent
+	missing := float64(sent - c.Counts.OK - c.Counts.Failed())
+	held := float64(o.Held)
+	if o.RPS <= 0 || max(missing, held) <= max(shortfall*float64(sent), 3*math.Sqrt(float64(sent))) {
+		return ""
+	}
+	return fmt.Sprintf("the server did not keep up with the rate: it answered %.0f requests/s of the %.0f offered; response times grow with the length of such a run",
+		c.RPS(), o.RPS)
+}
+
 // lateness picks the percentile at which lag and response time are compared.
 func lateness(c *Client, o Offer) (name string, lag, response int64, ok bool) {
 	n := c.ResponseTime.TotalCount()
