@@ -11,38 +11,45 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// receive reads what has come on c and settles the requests it answers.
+// take reads once from c and settles the requests that this answers. It is
+// true when there may be more to read.
 //
 //go:nosplit
-func (w *worker) receive(c *conn) {
-	life := c.life
-	for {
-		kept := copy(w.buffer, c.keep)
-		room := w.buffer[kept:]
-		n, errno := receiveBytes(c.fd, room)
-		if errno != 0 {
-			if errno != unix.EAGAIN && errno != unix.EINTR {
-				w.die(c, w.clock.now(), causeOf(errno))
-			}
-			break
-		}
-		now := w.clock.now()
-		w.latest = now
-		if n == 0 {
-			w.die(c, now, "closed by peer")
-			return
-		}
-		if now >= w.current.end {
-			w.roll(now)
-		}
-		c.lastIn, w.lastIn = now, now
-		c.keep = c.keep[:0]
-		w.current.bytesIn += int64(n)
-		if !w.parse(c, w.buffer[:kept+n], now) || n < len(room) {
-			break
-		}
+func (w *worker) take(c *conn) bool {
+	kept := copy(w.buffer, c.keep)
+	room := w.buffer[kept:]
+	n, errno := receiveBytes(c.fd, room)
+	if errno != 0 || n == 0 {
+		w.ended(c, errno)
+		return false
 	}
-	if c.life != life || c.fd < 0 {
+	now := w.clock.now()
+	w.latest = now
+	if now >= w.current.end {
+		w.roll(now)
+	}
+	c.lastIn, w.lastIn = now, now
+	c.keep = c.keep[:0]
+	w.current.bytesIn += int64(n)
+	return w.parse(c, w.buffer[:kept+n], now) && n == len(room)
+}
+
+// ended ends c when a read says that it has ended.
+func (w *worker) ended(c *conn, errno unix.Errno) {
+	switch errno {
+	case 0:
+		w.die(c, w.clock.now(), "closed by peer")
+	case unix.EAGAIN, unix.EINTR:
+	default:
+		w.die(c, w.clock.now(), causeOf(errno))
+	}
+}
+
+// moveOn begins what may be begun on c after a read.
+//
+//go:nosplit
+func (w *worker) moveOn(c *conn) {
+	if c.fd < 0 {
 		return
 	}
 	if c.draining && c.idle() {
@@ -83,7 +90,7 @@ func (w *worker) parse(c *conn, b []byte, now int64) bool {
 		b = b[n:]
 	}
 	if len(b) > 0 {
-		c.keep = append(c.keep, b...)
+		c.hold(b)
 	}
 	return true
 }
@@ -162,8 +169,13 @@ func (w *worker) landed(c *conn, now int64) {
 	c.answer = c.in
 	c.backoff = 0
 	if w.options.Think > 0 && w.schedule == nil {
-		w.thinking.push(alarm{now + int64(w.options.Think), c.slot, c.life})
+		w.think(c, now)
 	}
+}
+
+// think puts off the next request of c by the think time.
+func (w *worker) think(c *conn, now int64) {
+	w.thinking.push(alarm{now + int64(w.options.Think), c.slot, c.life})
 }
 
 // explain counts an error answer by what the server says. Only the first few
@@ -192,17 +204,16 @@ func (w *worker) keep(c *conn, f *flight, received int64, outcome results.Outcom
 		w.slice.dropped++
 		return
 	}
-	if w.kept == nil {
-		select {
-		case w.kept = <-w.mail.emptyBlocks:
-			w.kept.slice, w.kept.n = w.slice.index, 0
-		default:
+	b := w.kept
+	if b == nil || b.n >= len(b.list) {
+		if b = w.nextBlock(); b == nil {
 			w.slice.dropped++
 			return
 		}
 	}
 	w.slice.room--
-	r := &w.kept.list[w.kept.n]
+	r := &b.list[b.n]
+	b.n++
 	*r = results.Request{
 		Intended: f.intended, Sent: f.sent, Received: received,
 		OutEnd: f.outEnd, OutLen: f.outLen,
@@ -214,9 +225,18 @@ func (w *worker) keep(c *conn, f *flight, received int64, outcome results.Outcom
 	if received != 0 {
 		r.InEnd, r.InLen = c.in, uint32(c.in-c.answer)
 	}
-	if w.kept.n++; w.kept.n == len(w.kept.list) {
-		w.passBlock()
+}
+
+// nextBlock passes on the full block and takes an empty one; nil when there is
+// none.
+func (w *worker) nextBlock() *block {
+	w.passBlock()
+	select {
+	case w.kept = <-w.mail.emptyBlocks:
+		w.kept.slice, w.kept.n = w.slice.index, 0
+	default:
 	}
+	return w.kept
 }
 
 // passBlock hands the block of kept requests to the engine. There are as many

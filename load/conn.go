@@ -81,6 +81,9 @@ func (c *conn) idle() bool {
 	return c.head == c.tail && c.sent == c.queued && c.in == c.answer && len(c.keep) == 0
 }
 
+// hold keeps bytes that no answer could be made of yet.
+func (c *conn) hold(b []byte) { c.keep = append(c.keep, b...) }
+
 // tag is what epoll says of this life's socket.
 func (c *conn) tag() uint64 { return uint64(c.life)<<32 | uint64(c.slot) }
 

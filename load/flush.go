@@ -62,11 +62,7 @@ func (w *worker) flush(c *conn) {
 		w.stamp(c, c.sent+uint64(len(part)))
 		n, errno := sendBytes(c.fd, part)
 		if errno != 0 {
-			if errno == unix.EAGAIN || errno == unix.EINTR {
-				w.block(c)
-				return
-			}
-			w.die(c, w.clock.now(), causeOf(errno))
+			w.unsent(c, errno)
 			return
 		}
 		c.sent += uint64(n)
@@ -81,8 +77,20 @@ func (w *worker) flush(c *conn) {
 		}
 	}
 	if c.blocked {
-		c.blocked = false
-		w.rewatch(c, unix.EPOLLIN)
+		w.unblock(c)
+	}
+}
+
+// unsent deals with a send that failed. A full socket is waited for. One that
+// the peer has closed may still hold answers: reading it finds its end.
+func (w *worker) unsent(c *conn, errno unix.Errno) {
+	switch errno {
+	case unix.EAGAIN, unix.EINTR:
+		w.block(c)
+	case unix.EPIPE:
+		c.closing = true
+	default:
+		w.die(c, w.clock.now(), causeOf(errno))
 	}
 }
 
@@ -111,6 +119,12 @@ func (w *worker) block(c *conn) {
 		c.blocked = true
 		w.rewatch(c, unix.EPOLLIN|unix.EPOLLOUT)
 	}
+}
+
+// unblock ends that wait.
+func (w *worker) unblock(c *conn) {
+	c.blocked = false
+	w.rewatch(c, unix.EPOLLIN)
 }
 
 // watch has epoll report on a connection's new life.

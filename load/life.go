@@ -62,9 +62,6 @@ func (w *worker) die(c *conn, now int64, cause string) {
 
 // close shuts c and keeps the count of the living.
 func (w *worker) close(c *conn, now int64, forever bool) {
-	if c.midFrame() {
-		w.totals.HalfFrames++
-	}
 	if c.draining {
 		c.draining = false
 		w.drained()
@@ -74,6 +71,13 @@ func (w *worker) close(c *conn, now int64, forever bool) {
 	w.lookAt = min(w.lookAt, now+soonNs)
 	if w.alive == 0 {
 		w.deadSince = now
+	}
+}
+
+// giveUp notes that c is to be closed before its end.
+func (w *worker) giveUp(c *conn) {
+	if c.midFrame() {
+		w.totals.HalfFrames++
 	}
 }
 
@@ -113,6 +117,7 @@ func (w *worker) expire(c *conn, now int64) {
 	}
 	if c.at(c.head).late && c.lastIn < limit &&
 		(w.lastIn < limit || c.lastIn < now-patient*w.timeoutNs() && c.at(c.head).sent < now-patient*w.timeoutNs()) {
+		w.giveUp(c)
 		w.die(c, now, "timeout")
 	}
 }
@@ -193,6 +198,7 @@ func (w *worker) stopped(now int64) bool {
 					w.lose(c, f, results.Censored)
 				}
 			}
+			w.giveUp(c)
 			w.close(c, now, true)
 		default:
 			open++

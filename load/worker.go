@@ -146,7 +146,9 @@ func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, 
 // wakeTag is the tag of the mailbox's event.
 const wakeTag = 1<<32 - 1
 
-// run is the loop. It returns when a stop has been carried out.
+// run is the loop. It returns when a stop has been carried out. What a request
+// takes is called from here and no deeper than needed: the room for functions
+// that check no stack is small (see quiet.go).
 func (w *worker) run() {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the loop
 	// A timer slack of 1 ns: sleeps end when asked, not 50 µs later. Where this
@@ -163,65 +165,70 @@ func (w *worker) run() {
 		n := w.epoll.wait(w.events, w.patience())
 		w.latest = 0
 		for i := range w.events[:n] {
-			w.handle(&w.events[i])
+			c, what := w.find(&w.events[i])
+			if c == nil {
+				continue
+			}
+			if what&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+				for w.take(c) {
+				}
+				w.moveOn(c)
+			}
+			if what&unix.EPOLLOUT != 0 && c.fd >= 0 {
+				w.flush(c)
+			}
 		}
 		// A closed loop lives on the stamps of its answers.
 		if now = w.latest; now == 0 || w.schedule != nil {
 			now = w.clock.now()
 		}
-		if w.turnRound(now) {
-			return
+		if now >= w.lookAt {
+			w.look(now)
+		}
+		switch {
+		case w.stopping:
+			if w.stopped(now) {
+				return
+			}
+		case !w.running:
+		case w.schedule != nil:
+			w.pace(now)
+		case len(w.thinking.list) > 0:
+			w.wakeThinkers(now)
+		}
+		if w.quota == 0 && w.inFlight == 0 && !w.spent {
+			w.tellSpent()
 		}
 	}
 }
 
-// turnRound does what a turn of the loop owes beside its events. It is true
-// when a stop has been carried out.
+// tellSpent tells the engine that this worker's requests are used up.
 //
-//go:nosplit
-func (w *worker) turnRound(now int64) bool {
-	if now >= w.lookAt {
-		w.look(now)
-	}
-	switch {
-	case w.stopping:
-		return w.stopped(now)
-	case !w.running:
-	case w.schedule != nil:
-		w.pace(now)
-	case len(w.thinking.list) > 0:
-		w.wakeThinkers(now)
-	}
-	if w.quota == 0 && w.inFlight == 0 && !w.spent {
-		w.spent = true
-		w.mail.report(report{kind: kindExhausted})
-	}
-	return false
+//go:noinline
+func (w *worker) tellSpent() {
+	w.spent = true
+	w.mail.report(report{kind: kindExhausted})
 }
 
-// handle takes one event.
+// find is the connection that an event is about, and what it says of it; nil
+// when the event is stale, or for the worker itself and done with.
 //
 //go:nosplit
-func (w *worker) handle(e *event) {
+func (w *worker) find(e *event) (*conn, uint32) {
 	v := untag(e)
 	switch v {
 	case wakeTag:
 		w.read(w.clock.now())
-		return
+		return nil, 0
 	case timerTag:
 		w.epoll.ticked()
-		return
+		return nil, 0
 	}
 	c := w.conns[uint32(v)]
 	if c.fd < 0 || c.life != uint32(v>>32) {
-		return
+		return nil, 0
 	}
-	if e.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		w.receive(c)
-	}
-	if e.Events&unix.EPOLLOUT != 0 && c.fd >= 0 && c.life == uint32(v>>32) {
-		w.flush(c)
-	}
+	return c, e.Events
 }
 
 // patience is how long (ns) the loop may sleep: until the next request is due,
