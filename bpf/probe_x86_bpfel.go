@@ -35,7 +35,14 @@ type ProbeCallTable struct {
 type ProbeCpu struct {
 	_        structs.HostLayout
 	Tape     uint64
-	Accounts [8]ProbeAccount
+	Accounts [9]ProbeAccount
+	Upstream struct {
+		_        structs.HostLayout
+		Sends    uint64
+		BytesOut uint64
+		Receives uint64
+		BytesIn  uint64
+	}
 }
 
 type ProbeEnd struct {
@@ -55,23 +62,31 @@ const (
 	ProbeProgramPROGRAM_SYS_EXIT         ProbeProgram = 4
 	ProbeProgramPROGRAM_SCHED_SWITCH     ProbeProgram = 5
 	ProbeProgramPROGRAM_SCHED_WAKEUP     ProbeProgram = 6
-	ProbeProgramPROGRAM_CPU_SAMPLE       ProbeProgram = 7
-	ProbeProgramPROGRAMS                 ProbeProgram = 8
+	ProbeProgramPROGRAM_SCHED_WAKING     ProbeProgram = 7
+	ProbeProgramPROGRAM_CPU_SAMPLE       ProbeProgram = 8
+	ProbeProgramPROGRAMS                 ProbeProgram = 9
 )
 
 type ProbeRecord struct {
-	_         structs.HostLayout
-	BeginNs   uint64
-	AtNs      uint64
-	Cookie    uint64
-	Position  uint64
-	KernelNs  uint64
-	BlockedNs uint64
-	QueuedNs  uint64
-	Bytes     uint32
-	Thread    uint32
-	Kind      uint32
-	Pad       uint32
+	_          structs.HostLayout
+	BeginNs    uint64
+	AtNs       uint64
+	Cookie     uint64
+	Position   uint64
+	KernelNs   uint64
+	BlockedNs  uint64
+	UpstreamNs uint64
+	RunQueueNs uint64
+	SleptNs    uint64
+	WokenNs    uint64
+	RanNs      uint64
+	TookNs     uint64
+	DoneNs     uint64
+	DelayNs    uint64
+	Bytes      uint32
+	Thread     uint32
+	Kind       uint32
+	Pad        uint32
 }
 
 type ProbeSample struct {
@@ -86,19 +101,33 @@ type ProbeSample struct {
 }
 
 type ProbeThread struct {
-	_                structs.HostLayout
-	Number           uint64
-	EnterNs          uint64
-	ReadyNs          uint64
-	OffNs            uint64
-	RunnableNs       uint64
-	KernelNs         uint64
-	BlockedNs        uint64
-	QueuedNs         uint64
-	BlockedAtEnterNs uint64
-	QueuedAtEnterNs  uint64
-	Slice            uint32
-	Pad              uint32
+	_                 structs.HostLayout
+	Number            uint64
+	EnterNs           uint64
+	ReadyNs           uint64
+	BlockedAtEnterNs  uint64
+	UpstreamAtEnterNs uint64
+	RunQueueAtEnterNs uint64
+	KernelNs          uint64
+	BlockedNs         uint64
+	UpstreamNs        uint64
+	RunQueueNs        uint64
+	OffNs             uint64
+	RunnableNs        uint64
+	SleptNs           uint64
+	WokenNs           uint64
+	RanNs             uint64
+	TookNs            uint64
+	DoneNs            uint64
+	RunQueueAtTook    uint64
+	SettledNs         uint64
+	Slice             uint32
+	Heard             uint8
+	AnsweredBy        uint8
+	Asked             uint8
+	WokenByOwn        uint8
+	Rested            uint8
+	Pad               [7]uint8
 }
 
 // Names of all BPF objects in the ELF.
@@ -114,6 +143,7 @@ const (
 	ProbeProgCpuSample      = "cpu_sample"
 	ProbeProgSchedSwitch    = "sched_switch"
 	ProbeProgSchedWakeup    = "sched_wakeup"
+	ProbeProgSchedWaking    = "sched_waking"
 	ProbeProgSkDataReady    = "sk_data_ready"
 	ProbeProgSockRecvLength = "sock_recv_length"
 	ProbeProgSockSendLength = "sock_send_length"
@@ -122,6 +152,7 @@ const (
 	ProbeVarChunksTaken     = "chunks_taken"
 	ProbeVarClientTgid      = "client_tgid"
 	ProbeVarCounting        = "counting"
+	ProbeVarListening       = "listening"
 	ProbeVarSlice           = "slice"
 	ProbeVarTapeChunks      = "tape_chunks"
 	ProbeVarTargetTgid      = "target_tgid"
@@ -130,6 +161,7 @@ const (
 	ProbeVarUnusedProgram   = "unused_program"
 	ProbeVarUnusedRecord    = "unused_record"
 	ProbeVarUnusedSample    = "unused_sample"
+	ProbeVarUpstreamReadNs  = "upstream_read_ns"
 )
 
 // LoadProbe returns the embedded CollectionSpec for Probe.
@@ -177,6 +209,7 @@ type ProbeProgramSpecs struct {
 	CpuSample      *ebpf.ProgramSpec `ebpf:"cpu_sample"`
 	SchedSwitch    *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SchedWakeup    *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
+	SchedWaking    *ebpf.ProgramSpec `ebpf:"sched_waking"`
 	SkDataReady    *ebpf.ProgramSpec `ebpf:"sk_data_ready"`
 	SockRecvLength *ebpf.ProgramSpec `ebpf:"sock_recv_length"`
 	SockSendLength *ebpf.ProgramSpec `ebpf:"sock_send_length"`
@@ -203,6 +236,7 @@ type ProbeVariableSpecs struct {
 	ChunksTaken     *ebpf.VariableSpec `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.VariableSpec `ebpf:"client_tgid"`
 	Counting        *ebpf.VariableSpec `ebpf:"counting"`
+	Listening       *ebpf.VariableSpec `ebpf:"listening"`
 	Slice           *ebpf.VariableSpec `ebpf:"slice"`
 	TapeChunks      *ebpf.VariableSpec `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
@@ -211,6 +245,7 @@ type ProbeVariableSpecs struct {
 	UnusedProgram   *ebpf.VariableSpec `ebpf:"unused_program"`
 	UnusedRecord    *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedSample    *ebpf.VariableSpec `ebpf:"unused_sample"`
+	UpstreamReadNs  *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
 }
 
 // ProbeObjects contains all objects after they have been loaded into the kernel.
@@ -259,6 +294,7 @@ type ProbeVariables struct {
 	ChunksTaken     *ebpf.Variable `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.Variable `ebpf:"client_tgid"`
 	Counting        *ebpf.Variable `ebpf:"counting"`
+	Listening       *ebpf.Variable `ebpf:"listening"`
 	Slice           *ebpf.Variable `ebpf:"slice"`
 	TapeChunks      *ebpf.Variable `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`
@@ -267,6 +303,7 @@ type ProbeVariables struct {
 	UnusedProgram   *ebpf.Variable `ebpf:"unused_program"`
 	UnusedRecord    *ebpf.Variable `ebpf:"unused_record"`
 	UnusedSample    *ebpf.Variable `ebpf:"unused_sample"`
+	UpstreamReadNs  *ebpf.Variable `ebpf:"upstream_read_ns"`
 }
 
 // ProbePrograms contains all programs after they have been loaded into the kernel.
@@ -276,6 +313,7 @@ type ProbePrograms struct {
 	CpuSample      *ebpf.Program `ebpf:"cpu_sample"`
 	SchedSwitch    *ebpf.Program `ebpf:"sched_switch"`
 	SchedWakeup    *ebpf.Program `ebpf:"sched_wakeup"`
+	SchedWaking    *ebpf.Program `ebpf:"sched_waking"`
 	SkDataReady    *ebpf.Program `ebpf:"sk_data_ready"`
 	SockRecvLength *ebpf.Program `ebpf:"sock_recv_length"`
 	SockSendLength *ebpf.Program `ebpf:"sock_send_length"`
@@ -288,6 +326,7 @@ func (p *ProbePrograms) Close() error {
 		p.CpuSample,
 		p.SchedSwitch,
 		p.SchedWakeup,
+		p.SchedWaking,
 		p.SkDataReady,
 		p.SockRecvLength,
 		p.SockSendLength,

@@ -18,6 +18,7 @@ var programNames = [...]string{
 	bpf.ProbeProgramPROGRAM_SYS_EXIT:         bpf.ProbeProgSysExit,
 	bpf.ProbeProgramPROGRAM_SCHED_SWITCH:     bpf.ProbeProgSchedSwitch,
 	bpf.ProbeProgramPROGRAM_SCHED_WAKEUP:     bpf.ProbeProgSchedWakeup,
+	bpf.ProbeProgramPROGRAM_SCHED_WAKING:     bpf.ProbeProgSchedWaking,
 	bpf.ProbeProgramPROGRAM_CPU_SAMPLE:       bpf.ProbeProgCpuSample,
 }
 

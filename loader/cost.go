@@ -29,7 +29,7 @@ func (p *Probes) Costs() ([]results.ProgramCost, error) {
 	o := &p.objects
 	programs := []*ebpf.Program{
 		o.SkDataReady, o.SockSendLength, o.SockRecvLength, o.SysEnter,
-		o.SysExit, o.SchedSwitch, o.SchedWakeup, o.CpuSample,
+		o.SysExit, o.SchedSwitch, o.SchedWakeup, o.SchedWaking, o.CpuSample,
 	}
 	var costs []results.ProgramCost
 	var errs []error

@@ -36,6 +36,7 @@ var hooks = [...]hook{
 	{bpf.ProbeProgSysExit, "tracepoint sys_exit", "system calls", "Linux 5.5"},
 	{bpf.ProbeProgSchedSwitch, "tracepoint sched_switch", "time off the CPU", "Linux 5.5"},
 	{bpf.ProbeProgSchedWakeup, "tracepoint sched_wakeup", "run-queue delay", "Linux 5.5"},
+	{bpf.ProbeProgSchedWaking, "tracepoint sched_waking", "upstream wait", "Linux 5.5"},
 }
 
 // Examine tries each hook and privilege on this machine, one by one, by using

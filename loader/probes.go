@@ -17,10 +17,11 @@ import (
 
 // Options say what to watch. Target is required.
 type Options struct {
-	Target    int // process id of the server, in the root PID namespace
-	Client    int // process id of the load generator; 0: there is none
-	TapeBytes int // memory for the records of one slice; default 64 MiB
-	SampleHz  int // CPU samples a second and thread; 0: none
+	Target    int      // process id of the server, in the root PID namespace
+	Client    int      // process id of the load generator; 0: there is none
+	Listening []uint16 // TCP ports on which the server listens, at most 16
+	TapeBytes int      // memory for the records of one slice; default 64 MiB
+	SampleHz  int      // CPU samples a second and thread; 0: none
 }
 
 // defaultTape holds the records of half a second at 400,000 requests/s.
@@ -83,6 +84,11 @@ func specFor(options Options) (*ebpf.CollectionSpec, error) {
 			return nil, fmt.Errorf("set %s: %w", name, err)
 		}
 	}
+	var ports [16]uint16
+	copy(ports[:], options.Listening)
+	if err := spec.Variables["listening"].Set(ports); err != nil {
+		return nil, fmt.Errorf("set listening: %w", err)
+	}
 	return spec, nil
 }
 
@@ -133,7 +139,7 @@ func (p *Probes) Count(on bool) error {
 func (p *Probes) tracepoints() []*ebpf.Program {
 	o := &p.objects
 	return []*ebpf.Program{
-		o.SysEnter, o.SysExit, o.SchedSwitch, o.SchedWakeup,
+		o.SysEnter, o.SysExit, o.SchedSwitch, o.SchedWakeup, o.SchedWaking,
 		o.SkDataReady, o.SockRecvLength, o.SockSendLength,
 	}
 }
@@ -180,6 +186,10 @@ func (p *Probes) Close() error {
 	if p.sampler != nil {
 		errs = append(errs, p.sampler.close())
 		p.sampler = nil
+	}
+	if p.tape != nil {
+		errs = append(errs, p.tape.close())
+		p.tape = nil
 	}
 	return errors.Join(append(errs, p.objects.Close())...)
 }

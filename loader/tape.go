@@ -96,7 +96,19 @@ func (t *tape) decode(dst []results.Observation) []results.Observation {
 			Clocks: results.Clocks{
 				Kernel:   int64(r.KernelNs),
 				Blocked:  int64(r.BlockedNs),
-				RunQueue: int64(r.QueuedNs),
+				Upstream: int64(r.UpstreamNs),
+				RunQueue: int64(r.RunQueueNs),
+			},
+			Sleep: results.Sleep{
+				Began: int64(r.SleptNs),
+				Woken: int64(r.WokenNs),
+				Ran:   int64(r.RanNs),
+				Idle:  idles(r.SleptIn),
+			},
+			Work: results.Work{
+				Took:  int64(r.TookNs),
+				Done:  int64(r.DoneNs),
+				Delay: int64(r.DelayNs),
 			},
 		})
 		r.Kind = 0

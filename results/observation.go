@@ -15,8 +15,10 @@ const (
 	// Answered: the server has sent bytes. Begin is the entry of the send
 	// call, At its last sk_data_ready: the bytes stand in the client's queue.
 	Answered
-	// Delivered: the client has read bytes. At is sock_recv_length in the
-	// client.
+	// Delivered: the client has read bytes for the first time since it slept.
+	// At is sock_recv_length in the client. It carries no Position: it tells how
+	// the client's thread came to run, for all that it reads until it sleeps
+	// again.
 	Delivered
 )
 
@@ -35,6 +37,8 @@ type Observation struct {
 	Thread   uint32 // thread id of the caller
 	Kind     ObservationKind
 	Clocks   Clocks
+	Sleep    Sleep // the thread's latest, in Taken and Delivered
+	Work     Work  // the thread's latest, in Taken
 }
 
 // Clocks are sums that the kernel keeps for each thread of the target, ns since
@@ -45,7 +49,25 @@ type Observation struct {
 type Clocks struct {
 	Kernel   int64 // on a CPU inside system calls
 	Blocked  int64 // off the CPU and not runnable
+	Upstream int64 // of Blocked, for an answer on a connection that the target opened
 	RunQueue int64 // off the CPU and runnable
+}
+
+// Sleep is a stretch that a thread spent off the CPU of its own accord; the zero
+// value is one that was not seen.
+type Sleep struct {
+	Began int64 // it left the CPU (sched_switch)
+	Woken int64 // it became runnable (sched_wakeup)
+	Ran   int64 // it was on a CPU again (sched_switch)
+	Idle  bool  // in a call that waits for clients, and it was not upstream that ended it
+}
+
+// Work is what a thread of the target did last, before it took some bytes; times
+// of 0 were not seen.
+type Work struct {
+	Took  int64 // it took the bytes before these, of any connection
+	Done  int64 // it sent the latest answer (the send's last sk_data_ready)
+	Delay int64 // run-queue delay between Took and now
 }
 
 // Joined is one request with both views of it. The five stamps are in the
@@ -55,6 +77,39 @@ type Joined struct {
 	Queued   int64 // last byte stands in the server's queue
 	Taken    int64 // the server's recv that takes the last byte returns
 	Answered int64 // the server's send that carries the answer's last byte begins
+	Service  ServiceSplit
+	Queue    QueueSplit
+	Delivery DeliverySplit
+}
+
+// ServiceSplit divides a service time by what the serving thread did in it. The
+// five parts add up to the service time. Known is false where two threads shared
+// the work, or the clocks were not seen: then all parts are 0.
+type ServiceSplit struct {
+	User     int64 // on a CPU, outside system calls
+	Kernel   int64 // on a CPU, inside system calls
+	Blocked  int64 // off the CPU, not runnable, upstream wait not counted
+	Upstream int64 // blocked until an answer came from a connection that the server opened
+	RunQueue int64 // off the CPU, runnable
+	Known    bool
+}
+
+// QueueSplit divides a queue wait by what the thread that ended it had been
+// doing. The three parts add up to the queue wait.
+type QueueSplit struct {
+	Busy     int64 // it was at other requests
+	RunQueue int64 // it was runnable and did not run
+	WakeUp   int64 // it was idle: from the bytes to its being runnable, and from its running to its recv's return
+	Known    bool
+}
+
+// DeliverySplit divides a reply delivery. The four parts add up to it.
+type DeliverySplit struct {
+	Sending  int64 // the server's send call, until the last byte stood in the client's queue
+	RunQueue int64 // the client was runnable and did not run
+	WakeUp   int64 // the client was idle: as in QueueSplit
+	Busy     int64 // the client was at other answers
+	Known    bool
 }
 
 // SendCall is the part of the round trip before the request's last byte stood

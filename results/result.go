@@ -169,6 +169,25 @@ type Legs struct {
 	QueueWait     *Distribution `json:"queue_wait"`
 	ServiceTime   *Distribution `json:"service_time"`
 	ReplyDelivery *Distribution `json:"reply_delivery"`
+
+	// Parts of service time, of the requests for which they are known. Their
+	// means add up to that of the service time.
+	ServiceOnCPUUser   *Distribution `json:"service_on_cpu_user,omitempty"`
+	ServiceOnCPUKernel *Distribution `json:"service_on_cpu_kernel,omitempty"`
+	ServiceBlocked     *Distribution `json:"service_blocked,omitempty"` // upstream wait apart
+	ServiceRunQueue    *Distribution `json:"service_run_queue,omitempty"`
+	UpstreamWait       *Distribution `json:"upstream_wait,omitempty"`
+
+	// Parts of queue wait, likewise.
+	QueueBusy     *Distribution `json:"queue_busy,omitempty"` // the server was at other requests
+	QueueRunQueue *Distribution `json:"queue_run_queue,omitempty"`
+	QueueWakeUp   *Distribution `json:"queue_wake_up,omitempty"`
+
+	// Parts of reply delivery, likewise.
+	DeliverySending  *Distribution `json:"delivery_sending,omitempty"` // the server's send call
+	DeliveryRunQueue *Distribution `json:"delivery_run_queue,omitempty"`
+	DeliveryWakeUp   *Distribution `json:"delivery_wake_up,omitempty"`
+	DeliveryBusy     *Distribution `json:"delivery_busy,omitempty"` // the client was at other answers
 }
 
 // Join accounts for the requests of the probed slices.

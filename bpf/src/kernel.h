@@ -13,7 +13,9 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#define AF_UNIX 1
+#define AF_UNIX	 1
+#define AF_INET	 2
+#define AF_INET6 10
 #define MSG_PEEK 2
 
 /* Kernels before 5.14 call it task_struct.state; 2f064a59a11f renamed it. */
@@ -27,6 +29,7 @@ struct cookie64 {
 
 struct sock_common {
 	unsigned short skc_family;
+	__u16 skc_num; /* local port, host byte order */
 	struct cookie64 skc_cookie;
 };
 
@@ -34,8 +37,11 @@ struct sock {
 	struct sock_common __sk_common;
 };
 
+struct unix_address;
+
 struct unix_sock {
 	struct sock sk;
+	struct unix_address *addr;
 	struct sock *peer;
 };
 

@@ -85,6 +85,16 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	return 0;
 }
 
+SEC("tp_btf/sched_waking")
+int BPF_PROG(sched_waking, struct task_struct *task)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu)
+		handle_waking(cpu, task);
+	return 0;
+}
+
 SEC("perf_event")
 int cpu_sample(void *ctx)
 {

@@ -17,24 +17,37 @@ enum record_kind {
 };
 
 /*
- * One event on one connection. The three clocks count what the calling thread
- * has gone through since the probes first saw it: for a taken record at the
- * moment at_ns, for an answered record at begin_ns, the two ends of a service
- * time. They are zero in records of the client.
+ * One event on one connection. The four clocks are sums of what the calling
+ * thread has gone through since the probes first saw it: in a taken record at the
+ * moment at_ns, in an answered record at begin_ns, the two ends of a service
+ * time. What follows says how the thread came to take, or be delivered, what is
+ * recorded; each is 0 if it was not seen.
  */
 struct record {
-	__u64 begin_ns;	  /* entry of the system call, 0 if it was not seen */
-	__u64 at_ns;	  /* the moment that kind names */
-	__u64 cookie;	  /* of the client's socket */
-	__u64 position;	  /* cursor behind the event's last byte */
-	__u64 kernel_ns;  /* on a CPU inside system calls */
-	__u64 blocked_ns; /* off the CPU, waiting for something */
-	__u64 queued_ns;  /* off the CPU, runnable */
+	__u64 begin_ns;	    /* entry of the system call, 0 if it was not seen */
+	__u64 at_ns;	    /* the moment that kind names */
+	__u64 cookie;	    /* of the client's socket */
+	__u64 position;	    /* cursor behind the event's last byte */
+	__u64 kernel_ns;    /* on a CPU inside system calls */
+	__u64 blocked_ns;   /* off the CPU, not runnable */
+	__u64 upstream_ns;  /* of that, for an answer on a socket it did not accept */
+	__u64 run_queue_ns; /* off the CPU, runnable */
+	__u64 slept_ns;	    /* its latest sleep: it left the CPU to wait */
+	__u64 woken_ns;	    /* it became runnable */
+	__u64 ran_ns;	    /* it was on a CPU again */
+	__u64 took_ns;	    /* it took the bytes before these, of any connection */
+	__u64 done_ns;	    /* it sent its latest answer */
+	__u64 delay_ns;	    /* run-queue delay since took_ns */
 	__u32 bytes;
 	__u32 thread;
 	__u32 kind;
-	__u32 pad;
+	__u32 slept_in; /* the call in which that sleep was, or a SLEPT_ value */
 };
+
+/* In user code: a page fault, a signal. */
+#define SLEPT_OUTSIDE  0xffffffff
+/* An answer from upstream ended it, whatever the call. */
+#define SLEPT_UPSTREAM 0xfffffffe
 
 #define STACK_DEPTH 127
 
@@ -82,8 +95,17 @@ enum program {
 	PROGRAM_SYS_EXIT,
 	PROGRAM_SCHED_SWITCH,
 	PROGRAM_SCHED_WAKEUP,
+	PROGRAM_SCHED_WAKING,
 	PROGRAM_CPU_SAMPLE,
 	PROGRAMS,
+};
+
+/* What went over sockets that the target did not accept, while counting. */
+struct upstream {
+	__u64 sends;
+	__u64 bytes_out;
+	__u64 receives;
+	__u64 bytes_in;
 };
 
 struct account {

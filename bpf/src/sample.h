@@ -37,9 +37,9 @@ static __always_inline void handle_sample(struct cpu *cpu, void *ctx)
 	sample->thread = bpf_get_current_pid_tgid();
 	sample->pad = 0;
 	sample->kernel_bytes =
-		bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
-	sample->user_bytes = bpf_get_stack(ctx, sample->user, sizeof(sample->user),
-					   BPF_F_USER_STACK);
+	    bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
+	sample->user_bytes =
+	    bpf_get_stack(ctx, sample->user, sizeof(sample->user), BPF_F_USER_STACK);
 	bpf_ringbuf_submit(sample, BPF_RB_NO_WAKEUP);
 	account->emitted++;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Off the CPU, in two sums: blocked, from sched_switch away until the thread is
- * made runnable, and queued (run-queue delay), from there until it runs.
+ * made runnable, and run-queue delay, from there until it runs. Blocked time is
+ * upstream wait where an answer from upstream ended it.
  */
 #ifndef IPCPROBE_SCHED_H
 #define IPCPROBE_SCHED_H
@@ -15,21 +16,55 @@ static __always_inline void leave_cpu(struct task_struct *task, int runnable, __
 	if (!thread)
 		return;
 	thread->off_ns = now;
+	thread->off_in = thread->enter_ns ? thread->number : SLEPT_OUTSIDE;
 	thread->runnable_ns = runnable ? now : 0;
+	thread->heard = 0;
+	thread->answered_by = 0;
+	thread->woken_by_own = 0;
+}
+
+/*
+ * Whether an answer from upstream ended the sleep. The thread was woken by one
+ * that had read it, or had been woken so itself; or it had asked, and meanwhile
+ * the answer was read by a thread that was awake to pass it on.
+ */
+static __always_inline int ended_by_upstream(struct thread *thread)
+{
+	return thread->answered_by || (thread->asked && thread->woken_by_own &&
+				       upstream_read_ns > thread->off_ns);
 }
 
 static __always_inline void enter_cpu(struct task_struct *task, __u64 now)
 {
 	struct thread *thread = thread_of(task, 0);
-	__u64 runnable;
+	__u64 runnable, blocked;
 
 	if (!thread || !thread->off_ns)
 		return;
 	/* A wake-up that was not seen leaves the whole time blocked. */
 	runnable = thread->runnable_ns ? thread->runnable_ns : now;
-	thread->blocked_ns += runnable - thread->off_ns;
-	thread->queued_ns += now - runnable;
+	blocked = runnable - thread->off_ns;
+	thread->blocked_ns += blocked;
+	thread->run_queue_ns += now - runnable;
+	if (ended_by_upstream(thread)) {
+		thread->upstream_ns += blocked;
+		thread->settled_ns = thread->blocked_ns;
+		thread->heard = 1; /* and may pass it on to the next */
+	}
+	if (blocked) {
+		thread->slept_ns = thread->off_ns;
+		thread->slept_in =
+		    ended_by_upstream(thread) ? SLEPT_UPSTREAM : thread->off_in;
+		thread->woken_ns = runnable;
+		thread->ran_ns = now;
+		thread->rested = 1;
+	}
 	thread->off_ns = 0;
+}
+
+static __always_inline int followed(__u32 tgid)
+{
+	return tgid == target_tgid || tgid == client_tgid;
 }
 
 static __always_inline void handle_switch(struct cpu *cpu, int preempt,
@@ -37,7 +72,7 @@ static __always_inline void handle_switch(struct cpu *cpu, int preempt,
 					  struct task_struct *next)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SCHED_SWITCH];
-	int leaves = prev->tgid == target_tgid, enters = next->tgid == target_tgid;
+	int leaves = followed(prev->tgid), enters = followed(next->tgid);
 	__u64 now;
 
 	account->seen++;
@@ -59,14 +94,40 @@ static __always_inline void handle_wakeup(struct cpu *cpu, struct task_struct *t
 	struct thread *thread;
 
 	account->seen++;
-	if (task->tgid != target_tgid) {
+	if (!followed(task->tgid)) {
 		account->filtered++;
 		return;
 	}
 	account->emitted++;
 	thread = thread_of(task, 0);
-	if (thread && thread->off_ns && !thread->runnable_ns)
-		thread->runnable_ns = bpf_ktime_get_ns();
+	if (!thread || !thread->off_ns || thread->runnable_ns)
+		return;
+	thread->runnable_ns = bpf_ktime_get_ns();
+}
+
+/*
+ * Who wakes the thread: sched_wakeup may run on the woken thread's CPU, this
+ * runs in the waker. A library's own thread reads the answer from upstream and
+ * wakes the one that waits for it, or one that does so in turn.
+ */
+static __always_inline void handle_waking(struct cpu *cpu, struct task_struct *task)
+{
+	struct account *account = &cpu->accounts[PROGRAM_SCHED_WAKING];
+	struct thread *thread, *waker;
+
+	account->seen++;
+	if (task->tgid != target_tgid || current_tgid() != target_tgid) {
+		account->filtered++;
+		return;
+	}
+	account->emitted++;
+	thread = thread_of(task, 0);
+	waker = this_thread(0);
+	if (!thread || !thread->off_ns)
+		return;
+	thread->woken_by_own = 1;
+	if (waker && waker->heard)
+		thread->answered_by = 1;
 }
 
 #endif

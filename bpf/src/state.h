@@ -14,6 +14,13 @@ const volatile __u32 target_tgid = 0;
 const volatile __u32 client_tgid = 0;
 
 /*
+ * Local TCP ports on which the target listens: a connection on one of them was
+ * accepted, any other was opened by the target. Unused places are 0.
+ */
+#define PORTS 16
+const volatile __u16 listening[PORTS] = {};
+
+/*
  * Number of the probed slice. Set by user space before the probes attach. What
  * a thread was doing when they last came off says nothing about now.
  */
@@ -26,6 +33,9 @@ __u32 slice = 0;
  */
 __u32 counting = 0;
 
+/* When the target last read from upstream, in any thread. */
+__u64 upstream_read_ns = 0;
+
 /*
  * A thread of the target, or one of the client's.
  * Key: task. Value: this. Written and read by the probes only. Storage dies
@@ -33,18 +43,42 @@ __u32 counting = 0;
  * counted as lost by the program that wanted it.
  */
 struct thread {
-	__u64 number;	   /* of the call in progress */
-	__u64 enter_ns;	   /* its entry; 0 outside a call */
-	__u64 ready_ns;	   /* last sk_data_ready raised by the call in progress */
-	__u64 off_ns;	   /* when it left the CPU; 0 while it runs */
-	__u64 runnable_ns; /* when it became runnable while off the CPU; 0 if blocked */
-	__u64 kernel_ns;   /* sum: on a CPU inside finished calls */
-	__u64 blocked_ns;  /* sum: off the CPU, not runnable */
-	__u64 queued_ns;   /* sum: off the CPU, runnable */
-	__u64 blocked_at_enter_ns; /* the two sums when the call was entered */
-	__u64 queued_at_enter_ns;
-	__u32 slice; /* in which enter_ns, ready_ns and off_ns were taken */
-	__u32 pad;
+	/* The call in progress. */
+	__u64 number;
+	__u64 enter_ns;		   /* 0 outside a call */
+	__u64 ready_ns;		   /* last sk_data_ready that it raised */
+	__u64 blocked_at_enter_ns; /* the sums below when it was entered */
+	__u64 upstream_at_enter_ns;
+	__u64 run_queue_at_enter_ns;
+
+	/* Sums. */
+	__u64 kernel_ns;    /* on a CPU inside finished calls */
+	__u64 blocked_ns;   /* off the CPU, not runnable */
+	__u64 upstream_ns;  /* of that, for an answer from upstream */
+	__u64 run_queue_ns; /* off the CPU, runnable */
+
+	/* Off the CPU now. */
+	__u64 off_ns;	   /* since when; 0 while it runs */
+	__u64 runnable_ns; /* since when it is runnable; 0 if it is blocked */
+
+	/* The latest sleep that is over. */
+	__u64 slept_ns;
+	__u64 woken_ns;
+	__u64 ran_ns;
+
+	/* Its latest work. */
+	__u64 took_ns;		 /* it took a request's bytes */
+	__u64 done_ns;		 /* it sent an answer's */
+	__u64 run_queue_at_took; /* run_queue_ns then */
+
+	__u64 settled_ns;  /* blocked_ns up to which upstream_ns has been told apart */
+	__u32 slice;	   /* of enter_ns, ready_ns, off_ns and the latest sleep */
+	__u8 heard;	   /* has read from upstream, or was told, since it last slept */
+	__u8 answered_by;  /* was woken by a thread that had */
+	__u8 asked;	   /* has sent upstream since it took a request */
+	__u8 woken_by_own; /* was woken by a thread of the target */
+	__u8 rested;	   /* has slept since its last record */
+	__u8 pad[7];
 };
 
 struct {
@@ -78,6 +112,7 @@ struct {
 struct cpu {
 	__u64 tape; /* chunk << 16 | slots used in it */
 	struct account accounts[PROGRAMS];
+	struct upstream upstream;
 };
 
 struct {
@@ -106,8 +141,15 @@ static __always_inline struct thread *thread_of(struct task_struct *task, __u64 
 	if (thread && thread->slice != slice) {
 		thread->slice = slice;
 		thread->enter_ns = 0;
-		thread->off_ns = 0;
 		thread->ready_ns = 0;
+		thread->off_ns = 0;
+		thread->slept_ns = 0;
+		thread->woken_ns = 0;
+		thread->ran_ns = 0;
+		thread->took_ns = 0;
+		thread->done_ns = 0;
+		thread->run_queue_at_took = thread->run_queue_ns;
+		thread->settled_ns = thread->blocked_ns;
 	}
 	return thread;
 }
@@ -120,8 +162,8 @@ static __always_inline struct thread *this_thread(__u64 flags)
 /* Time off the CPU since the call in progress was entered. */
 static __always_inline __u64 off_in_call(struct thread *thread)
 {
-	return thread->blocked_ns - thread->blocked_at_enter_ns + thread->queued_ns -
-	       thread->queued_at_enter_ns;
+	return thread->blocked_ns - thread->blocked_at_enter_ns + thread->run_queue_ns -
+	       thread->run_queue_at_enter_ns;
 }
 
 #endif

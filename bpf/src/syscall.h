@@ -35,7 +35,8 @@ static __always_inline void handle_sys_enter(struct cpu *cpu, __u64 number)
 		return;
 	}
 	thread->blocked_at_enter_ns = thread->blocked_ns;
-	thread->queued_at_enter_ns = thread->queued_ns;
+	thread->upstream_at_enter_ns = thread->upstream_ns;
+	thread->run_queue_at_enter_ns = thread->run_queue_ns;
 	thread->number = number;
 	thread->enter_ns = bpf_ktime_get_ns();
 	account->emitted++;

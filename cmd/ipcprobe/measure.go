@@ -30,7 +30,6 @@ type measurement struct {
 	totals   load.Totals
 	slices   []results.Slice // bare and probed, in order
 	probed   time.Duration   // how long the probes were on
-	requests int64           // ended in probed slices
 	join     join.Account
 	legs     *stats.Legs
 	calls    []results.CallTable
@@ -183,7 +182,13 @@ func ready(ctx context.Context, generator *load.Generator) error {
 // drive runs the slices and collects what was seen.
 func (m *measurement) drive(ctx context.Context, generator *load.Generator, watcher *gateway.Watcher, stderr io.Writer) error {
 	o, pid := m.options, m.server.target.PID
-	probes, err := loader.Open(loader.Options{Target: pid, Client: generator.PID(), SampleHz: o.hz})
+	ports, err := m.server.target.Ports(ctx)
+	if err != nil {
+		return err
+	}
+	probes, err := loader.Open(loader.Options{
+		Target: pid, Client: generator.PID(), Listening: ports, SampleHz: o.hz,
+	})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ const kinds = 3
 type event struct {
 	start, end uint64 // the kernel's cursor before and behind the event's bytes
 	at, begin  int64
+	source     int32 // index of the Observation
 }
 
 // grouped holds items in the order of their group, by counting sort: two passes
@@ -95,10 +96,11 @@ func (m *Matcher) groupEvents(observations []results.Observation) (foreign int64
 		}
 		o := &observations[i]
 		g.put(i, event{
-			start: o.Position - uint64(o.Bytes),
-			end:   o.Position,
-			at:    o.At,
-			begin: o.Begin,
+			start:  o.Position - uint64(o.Bytes),
+			end:    o.Position,
+			at:     o.At,
+			begin:  o.Begin,
+			source: int32(i),
 		})
 	}
 	for k := range m.slots * kinds {

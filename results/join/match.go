@@ -70,6 +70,7 @@ func (m *Matcher) match(c *connection, a *Account, dst []results.Joined) []resul
 		isBound := c.bound(&j, found[queued])
 		switch c.judge(&j, n, found) {
 		case plausible:
+			m.split(&j, found, c.in)
 			dst = append(dst, j)
 			if isBound {
 				bounded++

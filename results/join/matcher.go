@@ -38,6 +38,7 @@ type Matcher struct {
 	syncs    grouped[results.Sync]
 	rests    []rest // of one connection
 	votes    []vote
+	sleeps   sleeps
 }
 
 // New returns a Matcher that knows no connection yet.
@@ -77,6 +78,7 @@ func (m *Matcher) Slice(in Input, dst []results.Joined) []results.Joined {
 		Observations: int64(len(in.Observations)),
 	}
 	a.Foreign = m.groupEvents(in.Observations)
+	m.sleeps.reset(in.Observations)
 	m.groupSyncs(&in)
 	m.groupRequests(&in, &a)
 	for slot := range m.slots {

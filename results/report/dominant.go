@@ -13,19 +13,58 @@ import (
 
 // leg is one part of a round trip.
 type leg struct {
-	name string // as a table names it
-	noun string // as a sentence names it
-	dist *results.Distribution
+	name  string // as a table names it
+	noun  string // as a sentence names it
+	dist  *results.Distribution
+	parts []leg // what it is made of, as far as that is known
 }
 
 // legsOf lists the legs in the order of a request's way.
 func legsOf(l *results.Legs) []leg {
 	return []leg{
-		{"send call", "the send call", l.SendCall},
-		{"queue wait", "queue wait", l.QueueWait},
-		{"service time", "service time", l.ServiceTime},
-		{"reply delivery", "reply delivery", l.ReplyDelivery},
+		{name: "send call", noun: "the send call", dist: l.SendCall},
+		{name: "queue wait", noun: "queue wait", dist: l.QueueWait, parts: known(
+			leg{name: "server busy", dist: l.QueueBusy},
+			leg{name: "run queue", dist: l.QueueRunQueue},
+			leg{name: "wake-up", dist: l.QueueWakeUp},
+		)},
+		{name: "service time", noun: "service time", dist: l.ServiceTime, parts: known(
+			leg{name: "on CPU, user", dist: l.ServiceOnCPUUser},
+			leg{name: "on CPU, kernel", dist: l.ServiceOnCPUKernel},
+			leg{name: "upstream wait", dist: l.UpstreamWait},
+			leg{name: "blocked", dist: l.ServiceBlocked},
+			leg{name: "run queue", dist: l.ServiceRunQueue},
+		)},
+		{name: "reply delivery", noun: "reply delivery", dist: l.ReplyDelivery, parts: known(
+			leg{name: "server sending", dist: l.DeliverySending},
+			leg{name: "client busy", dist: l.DeliveryBusy},
+			leg{name: "run queue", dist: l.DeliveryRunQueue},
+			leg{name: "wake-up", dist: l.DeliveryWakeUp},
+		)},
 	}
+}
+
+// known are the parts of a leg, or none where one of them was not measured.
+func known(parts ...leg) []leg {
+	for _, p := range parts {
+		if p.dist == nil {
+			return nil
+		}
+	}
+	return parts
+}
+
+// largest is the part with the largest mean and its percentage of the leg's.
+func (l leg) largest() (part leg, pct float64, ok bool) {
+	for _, p := range l.parts {
+		if part.dist == nil || p.dist.Mean > part.dist.Mean {
+			part = p
+		}
+	}
+	if part.dist == nil || !(l.dist.Mean > 0) {
+		return leg{}, 0, false
+	}
+	return part, min(100, 100*part.dist.Mean/l.dist.Mean), true
 }
 
 // whole reports whether the legs and the round trip they add up to are all
@@ -154,6 +193,11 @@ func dominates(r *results.Result) text {
 			" take about as long as each other.")
 	}
 	t := say("What dominates is ").and(in(strong, first.noun))
+	if part, pct, ok := first.largest(); ok && pct >= 50 {
+		if advice, ok := partAdvice(r, first.name, part.name, pct); ok {
+			return t.and(advice)
+		}
+	}
 	switch first.name {
 	case "queue wait":
 		return t.and(queueAdvice(r))

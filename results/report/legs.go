@@ -31,6 +31,13 @@ func legsSection(r *results.Result) section {
 		t.permille = append(t.permille, permille)
 		t.rows = append(t.rows, []text{say(leg.name), say(printed[i]), say(share),
 			nil, say(quantile(leg.dist.P50)), say(quantile(leg.dist.P99))})
+		for _, part := range leg.parts {
+			if part.dist.Max == 0 {
+				continue // it never happened
+			}
+			t.permille = append(t.permille, 0)
+			t.rows = append(t.rows, partRow(part, total))
+		}
 	}
 	t.total = row("round trip", printedTotal, unit("100.0", "%"), "", quantile(total.P50), quantile(total.P99))
 	s.blocks = []block{t}
@@ -41,6 +48,20 @@ func legsSection(r *results.Result) section {
 		" joined requests in probed slices. Means add up, percentiles don’t.")})
 	return s
 }
+
+// partRow is one part of a leg, set back below it. Its share is of the round
+// trip too.
+func partRow(part leg, total *results.Distribution) []text {
+	name, scale, decimals := columnScale(total.Mean)
+	share := "–"
+	if total.Mean > 0 {
+		share = unit(decimal(100*part.dist.Mean/total.Mean, 1), "%")
+	}
+	return []text{in(faint, nbspace+nbspace+part.name), in(faint, unit(decimal(part.dist.Mean/scale, decimals), name)),
+		in(faint, share), nil, in(faint, quantile(part.dist.P50)), in(faint, quantile(part.dist.P99))}
+}
+
+const nbspace = string(nbsp)
 
 // scaled stretches parts that add up to sum so that they add up to total: the
 // difference is negligible, or there is none.

@@ -44,15 +44,25 @@ func apportion(total int64, parts []float64, sum float64) []int64 {
 	return out
 }
 
+// columnScale is the unit and the decimals for durations that add up to total: a
+// unit finer than the total's own where that is milliseconds or seconds, so that
+// small parts can be told from none.
+func columnScale(total float64) (name string, scale float64, decimals int) {
+	name, scale = scaleOf(total)
+	if scale > 1000 {
+		name, scale = scaleOf(total / 10)
+	}
+	if total/scale >= 99.995 {
+		return name, scale, 1
+	}
+	return name, scale, 2
+}
+
 // column formats durations that add up, so that the printed figures add up
 // too: all in the unit of the total, with the same decimals, each rounded so
 // that the sum is the total's printed figure.
 func column(total float64, parts []float64) (printedTotal string, printed []string) {
-	name, scale := scaleOf(total)
-	decimals := 2
-	if total/scale >= 99.995 {
-		decimals = 1
-	}
+	name, scale, decimals := columnScale(total)
 	step := scale / math.Pow(10, float64(decimals))
 	whole := int64(math.Round(total / step))
 	printed = make([]string, len(parts))

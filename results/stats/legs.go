@@ -44,15 +44,69 @@ func (e *exact) distribution() *results.Distribution {
 	return d
 }
 
+// part names one duration of a joined request; ok is false where it is not
+// known.
+type part struct {
+	of func(j *results.Joined) (ns int64, ok bool)
+	to func(l *results.Legs) **results.Distribution
+}
+
+// parts are all that Legs describes, the whole and its legs first.
+var parts = [...]part{
+	whole((*results.Joined).RoundTrip, func(l *results.Legs) **results.Distribution { return &l.RoundTrip }),
+	whole((*results.Joined).SendCall, func(l *results.Legs) **results.Distribution { return &l.SendCall }),
+	whole((*results.Joined).QueueWait, func(l *results.Legs) **results.Distribution { return &l.QueueWait }),
+	whole((*results.Joined).ServiceTime, func(l *results.Legs) **results.Distribution { return &l.ServiceTime }),
+	whole((*results.Joined).ReplyDelivery, func(l *results.Legs) **results.Distribution { return &l.ReplyDelivery }),
+
+	service(func(s *results.ServiceSplit) int64 { return s.User }, func(l *results.Legs) **results.Distribution { return &l.ServiceOnCPUUser }),
+	service(func(s *results.ServiceSplit) int64 { return s.Kernel }, func(l *results.Legs) **results.Distribution { return &l.ServiceOnCPUKernel }),
+	service(func(s *results.ServiceSplit) int64 { return s.Blocked }, func(l *results.Legs) **results.Distribution { return &l.ServiceBlocked }),
+	service(func(s *results.ServiceSplit) int64 { return s.RunQueue }, func(l *results.Legs) **results.Distribution { return &l.ServiceRunQueue }),
+	service(func(s *results.ServiceSplit) int64 { return s.Upstream }, func(l *results.Legs) **results.Distribution { return &l.UpstreamWait }),
+
+	queue(func(q *results.QueueSplit) int64 { return q.Busy }, func(l *results.Legs) **results.Distribution { return &l.QueueBusy }),
+	queue(func(q *results.QueueSplit) int64 { return q.RunQueue }, func(l *results.Legs) **results.Distribution { return &l.QueueRunQueue }),
+	queue(func(q *results.QueueSplit) int64 { return q.WakeUp }, func(l *results.Legs) **results.Distribution { return &l.QueueWakeUp }),
+
+	delivery(func(d *results.DeliverySplit) int64 { return d.Sending }, func(l *results.Legs) **results.Distribution { return &l.DeliverySending }),
+	delivery(func(d *results.DeliverySplit) int64 { return d.RunQueue }, func(l *results.Legs) **results.Distribution { return &l.DeliveryRunQueue }),
+	delivery(func(d *results.DeliverySplit) int64 { return d.WakeUp }, func(l *results.Legs) **results.Distribution { return &l.DeliveryWakeUp }),
+	delivery(func(d *results.DeliverySplit) int64 { return d.Busy }, func(l *results.Legs) **results.Distribution { return &l.DeliveryBusy }),
+}
+
+type placeOf = func(l *results.Legs) **results.Distribution
+
+func whole(of func(*results.Joined) int64, to placeOf) part {
+	return part{func(j *results.Joined) (int64, bool) { return of(j), true }, to}
+}
+
+func service(of func(*results.ServiceSplit) int64, to placeOf) part {
+	return part{func(j *results.Joined) (int64, bool) { return of(&j.Service), j.Service.Known }, to}
+}
+
+func queue(of func(*results.QueueSplit) int64, to placeOf) part {
+	return part{func(j *results.Joined) (int64, bool) { return of(&j.Queue), j.Queue.Known }, to}
+}
+
+func delivery(of func(*results.DeliverySplit) int64, to placeOf) part {
+	return part{func(j *results.Joined) (int64, bool) { return of(&j.Delivery), j.Delivery.Known }, to}
+}
+
 // Legs gathers the parts of joined requests, slice after slice. Use NewLegs.
 type Legs struct {
-	roundTrip, sendCall, queueWait, serviceTime, replyDelivery, residual exact
-	identity                                                             int64
+	parts    [len(parts)]exact
+	residual exact
+	identity int64
 }
 
 // NewLegs returns Legs that hold nothing.
 func NewLegs() *Legs {
-	return &Legs{newExact(), newExact(), newExact(), newExact(), newExact(), newExact(), 0}
+	l := &Legs{residual: newExact()}
+	for i := range l.parts {
+		l.parts[i] = newExact()
+	}
+	return l
 }
 
 // Add counts requests, in the form in which the join gives them. It allocates
@@ -60,11 +114,11 @@ func NewLegs() *Legs {
 func (l *Legs) Add(joined []results.Joined) {
 	for i := range joined {
 		j := &joined[i]
-		l.roundTrip.record(j.RoundTrip())
-		l.sendCall.record(j.SendCall())
-		l.queueWait.record(j.QueueWait())
-		l.serviceTime.record(j.ServiceTime())
-		l.replyDelivery.record(j.ReplyDelivery())
+		for k := range parts {
+			if ns, ok := parts[k].of(j); ok {
+				l.parts[k].record(ns)
+			}
+		}
 		residual := j.Residual()
 		l.residual.record(residual)
 		if residual == 0 {
@@ -75,18 +129,17 @@ func (l *Legs) Add(joined []results.Joined) {
 
 // Result describes the legs, or is nil when nothing was added. Means, minima and
 // maxima are exact, so the means of the four legs add up to that of the round
-// trip but for the residual's.
+// trip but for the residual's, and those of a leg's parts to the leg's where all
+// requests could be split.
 func (l *Legs) Result() *results.Legs {
-	if l.roundTrip.histogram.TotalCount() == 0 {
+	if l.parts[0].histogram.TotalCount() == 0 {
 		return nil
 	}
-	return &results.Legs{
-		RoundTrip:     l.roundTrip.distribution(),
-		SendCall:      l.sendCall.distribution(),
-		QueueWait:     l.queueWait.distribution(),
-		ServiceTime:   l.serviceTime.distribution(),
-		ReplyDelivery: l.replyDelivery.distribution(),
+	r := &results.Legs{}
+	for k := range parts {
+		*parts[k].to(r) = l.parts[k].distribution()
 	}
+	return r
 }
 
 // Residual describes by how much the identity of results.Joined.Residual is
