@@ -86,7 +86,7 @@ type ProbeRecord struct {
 	Bytes      uint32
 	Thread     uint32
 	Kind       uint32
-	Pad        uint32
+	SleptIn    uint32
 }
 
 type ProbeSample struct {
@@ -121,6 +121,8 @@ type ProbeThread struct {
 	DoneNs            uint64
 	RunQueueAtTook    uint64
 	SettledNs         uint64
+	OffIn             uint32
+	SleptIn           uint32
 	Slice             uint32
 	Heard             uint8
 	AnsweredBy        uint8

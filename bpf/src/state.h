@@ -72,6 +72,8 @@ struct thread {
 	__u64 run_queue_at_took; /* run_queue_ns then */
 
 	__u64 settled_ns;  /* blocked_ns up to which upstream_ns has been told apart */
+	__u32 off_in;	   /* call in which it left the CPU, or SLEPT_OUTSIDE */
+	__u32 slept_in;	   /* the same of the latest sleep, or SLEPT_UPSTREAM */
 	__u32 slice;	   /* of enter_ns, ready_ns, off_ns and the latest sleep */
 	__u8 heard;	   /* has read from upstream, or was told, since it last slept */
 	__u8 answered_by;  /* was woken by a thread that had */
