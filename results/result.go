@@ -149,6 +149,7 @@ type Load struct {
 	PayloadBytes    int         `json:"payload_bytes"`
 	Requests        Counts      `json:"requests"`
 	GeneratorCPUPct float64     `json:"generator_cpu_pct"` // of one core
+	Kinds           []KindLoad  `json:"kinds,omitempty"`   // of a mix, in its order; absent when there is one kind
 }
 
 // Latency is from the client's stamps in bare slices.

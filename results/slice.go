@@ -103,8 +103,9 @@ type Slice struct {
 	Mode        Mode
 	Start, End  int64
 	Intervals   []Interval
-	TargetCPU   [2]CPUTime // at the slice's start and end
-	GeneratorNs int64      // CPU time that the load generator spent in it
+	Kinds       []KindCounts // by Request.Kind; nil when there is one kind
+	TargetCPU   [2]CPUTime   // at the slice's start and end
+	GeneratorNs int64        // CPU time that the load generator spent in it
 }
 
 // Seconds is the slice's length.

@@ -21,6 +21,7 @@ var specimens = []struct {
 }{
 	{"healthy", healthy}, {"openloop", openLoop}, {"late", late}, {"partial", partial}, {"unmatched", unmatched},
 	{"hostile", hostile}, {"tiny", tiny}, {"huge", huge}, {"watched", watched},
+	{"mixed", mixed},
 }
 
 // golden compares what write writes with a file of testdata.

@@ -38,5 +38,6 @@ func clientSpeed(r *results.Result, causes map[string]int64) section {
 		return s
 	}
 	s.blocks = []block{append(facts{{"answered", answered(r)}}, loadFacts(r.Load, causes)...)}
+	s.blocks = append(s.blocks, kindBlocks(r)...)
 	return s
 }

@@ -21,7 +21,7 @@ func throughputSection(r *results.Result) section {
 	if r.Target.NATS != nil {
 		list = append(list, fact{"NATS", natsText(r.Target.NATS)})
 	}
-	s.blocks = []block{list}
+	s.blocks = append([]block{list}, kindBlocks(r)...)
 	return s
 }
 
@@ -67,9 +67,13 @@ func loadFacts(l *results.Load, causes map[string]int64) facts {
 		how = unit(significant(*l.OfferedRPS), "requests/s") + " (open loop"
 		how += arrivals(l) + ")"
 	}
+	payload := exactsize(int64(l.PayloadBytes)) + " of payload a request"
+	if len(l.Kinds) > 1 {
+		payload += " in the mean"
+	}
 	out := facts{
 		{"offered", say(how)},
-		{"load", say(inFlight(l) + ", " + exactsize(int64(l.PayloadBytes)) + " of payload a request")},
+		{"load", say(inFlight(l) + ", " + payload)},
 		{"requests", requestsText(l.Requests)},
 	}
 	if len(causes) > 0 {
