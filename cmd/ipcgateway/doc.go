@@ -4,7 +4,7 @@
 // as a library on a free loopback port, a worker that answers the tasks, and the
 // gateway itself, a C program found beside this one (ipc-gateway-v1).
 //
-//	ipcgateway --socket PATH [--build v1] [--no-nats]
+//	ipcgateway --socket PATH [--build v1] [--no-nats] [--nats-delay D]
 //
 // The gateway is the process to measure; its number stands in the line that
 // standard output begins with, once the socket accepts:

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -36,6 +37,7 @@ type options struct {
 	socket string
 	build  string
 	noNATS bool
+	delay  time.Duration // before the worker answers a task
 }
 
 // readOptions returns pflag.ErrHelp when only the usage was asked for, which is
@@ -48,15 +50,18 @@ func readOptions(args []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.socket, "socket", "", "the Unix `PATH` to listen on")
 	flags.StringVar(&o.build, "build", "v1", "the gateway to run: "+strings.Join(builds, ", "))
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the gateway answers tasks by itself, without NATS")
+	flags.DurationVar(&o.delay, "nats-delay", 0, "how long the worker behind NATS takes to answer a task")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(stdout, "usage: ipcgateway --socket PATH [--build v1] [--no-nats]\n%s", flags.FlagUsages())
+		fmt.Fprintf(stdout, "usage: ipcgateway --socket PATH [--build v1] [--no-nats] [--nats-delay D]\n%s", flags.FlagUsages())
 		return o, err
 	case err != nil:
 		return o, fmt.Errorf("%w; see ipcgateway --help", err)
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("argument %q: there are none beside the flags; see ipcgateway --help", flags.Arg(0))
+	case o.delay < 0 || o.delay > time.Minute:
+		return o, fmt.Errorf("--nats-delay is %v, but must be between 0 and 1m", o.delay)
 	case o.socket == "":
 		return o, errors.New("--socket PATH is missing: say where the gateway is to listen")
 	case len(o.socket) > pathMax:
@@ -95,7 +100,7 @@ func serve(o options, signals <-chan os.Signal, stdout, stderr io.Writer) (int, 
 	var up *upstream
 	if !o.noNATS {
 		var err error
-		if up, err = openUpstream(); err != nil {
+		if up, err = openUpstream(o.delay); err != nil {
 			return 0, err
 		}
 		defer up.close()

@@ -28,8 +28,9 @@ type upstream struct {
 	answered atomic.Uint64 // tasks it answered
 }
 
-// openUpstream starts the server on a free loopback port, and the worker.
-func openUpstream() (*upstream, error) {
+// openUpstream starts the server on a free loopback port, and the worker, which
+// takes delay for each answer.
+func openUpstream(delay time.Duration) (*upstream, error) {
 	ns, err := server.NewServer(&server.Options{
 		ServerName: "ipcgateway",
 		Host:       "127.0.0.1",
@@ -47,7 +48,7 @@ func openUpstream() (*upstream, error) {
 		u.close()
 		return nil, errors.New("start the NATS server: it did not come up within 10 seconds")
 	}
-	if err := u.work(); err != nil {
+	if err := u.work(delay); err != nil {
 		u.close()
 		return nil, fmt.Errorf("start the NATS worker: %w", err)
 	}
@@ -55,7 +56,7 @@ func openUpstream() (*upstream, error) {
 }
 
 // work subscribes the worker, inside this process, without a socket.
-func (u *upstream) work() error {
+func (u *upstream) work(delay time.Duration) error {
 	conn, err := nats.Connect("", nats.InProcessServer(u.server), nats.Name("worker"))
 	if err != nil {
 		return err
@@ -63,6 +64,7 @@ func (u *upstream) work() error {
 	u.conn = conn
 	_, err = conn.Subscribe(subjects, func(m *nats.Msg) {
 		u.received.Add(1)
+		time.Sleep(delay)
 		if m.Respond(m.Data) == nil {
 			u.answered.Add(1)
 		}

@@ -35,7 +35,7 @@ func TestWhatNATSFailsAtBecomesAnError(t *testing.T) {
 		{"a server that is gone", func(t *testing.T, u *upstream) { u.close() }, `"code":`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			u, err := openUpstream()
+			u, err := openUpstream(0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func replace(t *testing.T, u *upstream, work nats.MsgHandler) {
 
 func TestNoNATSThere(t *testing.T) {
 	program := peer.Reference(t, "v1")
-	u, err := openUpstream()
+	u, err := openUpstream(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestNoNATSThere(t *testing.T) {
 }
 
 func TestTheServerListensOnTheLoopbackOnly(t *testing.T) {
-	u, err := openUpstream()
+	u, err := openUpstream(0)
 	if err != nil {
 		t.Fatal(err)
 	}
