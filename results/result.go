@@ -20,6 +20,8 @@ type Result struct {
 	Load        *Load       `json:"load,omitempty"`
 	Latency     *Latency    `json:"latency,omitempty"`
 	Legs        *Legs       `json:"legs,omitempty"`
+	Tail        *Tail       `json:"tail,omitempty"`       // of p99
+	TailP999    *Tail       `json:"tail_p99_9,omitempty"` // of p99.9
 	Join        *Join       `json:"join,omitempty"`
 	Syscalls    []Syscall   `json:"syscalls,omitempty"`
 	CPU         *CPU        `json:"cpu,omitempty"`
@@ -189,6 +191,28 @@ type Legs struct {
 	DeliveryRunQueue *Distribution `json:"delivery_run_queue,omitempty"`
 	DeliveryWakeUp   *Distribution `json:"delivery_wake_up,omitempty"`
 	DeliveryBusy     *Distribution `json:"delivery_busy,omitempty"` // the client was at other answers
+}
+
+// Tail says what the slowest of the joined requests have more of than the median
+// one. Shares of the excess are in percent and add up to 100.
+type Tail struct {
+	Quantile      float64            `json:"quantile"` // of the round trip: 0.99, 0.999
+	Requests      int64              `json:"requests"` // beyond it, that this is made of
+	ShareOfExcess map[string]float64 `json:"share_of_excess"`
+	Exemplars     []Exemplar         `json:"exemplars"` // the slowest, slowest first
+}
+
+// Exemplar is one slow request in full. Stamps are ns since the first slice began.
+type Exemplar struct {
+	Connection uint32           `json:"connection"`
+	Intended   int64            `json:"intended"`
+	Sent       int64            `json:"sent"`
+	Queued     int64            `json:"queued"`
+	Taken      int64            `json:"taken"`
+	Answered   int64            `json:"answered"`
+	Received   int64            `json:"received"`
+	RoundTrip  int64            `json:"round_trip"`
+	Parts      map[string]int64 `json:"parts"` // ns, those above 0
 }
 
 // Join accounts for the requests of the probed slices.

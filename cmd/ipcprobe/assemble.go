@@ -50,6 +50,8 @@ func assemble(m *measurement) *results.Result {
 		joined.Identity, joined.Residual = m.legs.Identity(), m.legs.Residual()
 		r.Join = &joined
 		r.Legs = m.legs.Result()
+		r.Tail = m.tail.Result(0.99, r.Legs, m.slices[0].Start)
+		r.TailP999 = m.tail.Result(0.999, r.Legs, m.slices[0].Start)
 	}
 	if r.Overhead = stats.Overhead(m.slices, r.Load.Loop == "closed"); r.Overhead != nil {
 		r.Overhead.Programs = m.costs

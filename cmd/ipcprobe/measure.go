@@ -32,6 +32,7 @@ type measurement struct {
 	probed   time.Duration   // how long the probes were on
 	join     join.Account
 	legs     *stats.Legs
+	tail     *stats.Tail
 	calls    []results.CallTable
 	stacks   []results.Stack
 	loss     *results.Loss
@@ -55,7 +56,7 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 	if err != nil {
 		return nil, err
 	}
-	m := &measurement{options: o, server: s, legs: stats.NewLegs(), began: time.Now(), origin: monotonic()}
+	m := &measurement{options: o, server: s, legs: stats.NewLegs(), tail: stats.NewTail(), began: time.Now(), origin: monotonic()}
 	err = m.watch(ctx, stderr)
 	words, stopErr := s.stop()
 	if err != nil {

@@ -120,6 +120,7 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 		Requests: requests, Observations: d.observations, Syncs: syncs, Lost: lost,
 	}, d.joined[:0])
 	d.m.legs.Add(d.joined)
+	d.m.tail.Add(d.joined)
 	if see := d.m.options.onJoined; see != nil {
 		see(d.joined)
 	}

@@ -3,6 +3,11 @@
 package report
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
@@ -46,7 +51,43 @@ func legsSection(r *results.Result) section {
 	}
 	s.blocks = append(s.blocks, paragraph{note: true, text: say("Of " + count(total.Count) +
 		" joined requests in probed slices. Means add up, percentiles don’t.")})
+	for _, tail := range []*results.Tail{r.Tail, r.TailP999} {
+		if tail != nil && len(tail.ShareOfExcess) > 0 {
+			s.blocks = append(s.blocks, paragraph{text: tailText(tail)})
+		}
+	}
 	return s
+}
+
+// tailParts is how many causes of a tail are named.
+const tailParts = 3
+
+// tailText says what the slowest requests have more of than the median one.
+func tailText(tail *results.Tail) text {
+	type cause struct {
+		name string
+		pct  float64
+	}
+	var causes []cause
+	for name, pct := range tail.ShareOfExcess {
+		causes = append(causes, cause{name, pct})
+	}
+	slices.SortFunc(causes, func(a, b cause) int {
+		return cmp.Or(cmp.Compare(b.pct, a.pct), cmp.Compare(a.name, b.name))
+	})
+	var words []string
+	for _, c := range causes[:min(tailParts, len(causes))] {
+		if c.pct >= 1 {
+			leg, part, split := strings.Cut(c.name, ", ")
+			if split {
+				leg += " (" + part + ")"
+			}
+			words = append(words, rough(c.pct)+" "+leg)
+		}
+	}
+	slowest := strconv.FormatFloat(100*(1-tail.Quantile), 'g', 2, 64)
+	return say("The slowest " + unit(slowest, "%") + " take longer than the median request by: " +
+		listing(words) + ".")
 }
 
 // partRow is one part of a leg, set back below it. Its share is of the round
