@@ -118,7 +118,7 @@ func loadOne(program string) (*ebpf.Collection, error) {
 	return ebpf.NewCollection(spec)
 }
 
-// examineSampling samples this process for a moment.
+// examineSampling starts the clock of a CPU for a moment.
 func examineSampling() error {
 	collection, err := loadOne(bpf.ProbeProgCpuSample)
 	if err != nil {
@@ -126,7 +126,7 @@ func examineSampling() error {
 	}
 	defer collection.Close()
 	s := &sampler{program: collection.Programs[bpf.ProbeProgCpuSample], period: 1e7}
-	event, err := s.open(os.Getpid())
+	event, err := s.open(0)
 	if err != nil {
 		return err
 	}

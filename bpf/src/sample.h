@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * CPU samples: the interrupted thread's kernel and user stack, on a software
- * clock that runs only while the thread does.
+ * clock of the CPU.
  */
 #ifndef IPCPROBE_SAMPLE_H
 #define IPCPROBE_SAMPLE_H
