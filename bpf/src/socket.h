@@ -52,40 +52,72 @@ static __always_inline struct end *client_end(struct sock *sk)
 	return end;
 }
 
-/* The server's end, if its peer is known; *foreign if it is somebody else's. */
-static __always_inline struct end *server_end(struct sock *sk, int *foreign)
-{
-	struct end *end = bpf_sk_storage_get(&ends, sk, 0, 0), *other;
-	struct unix_sock *own;
-	struct sock *peer;
+/* Whose a socket of the target is. */
+enum owner {
+	OWNER_LOAD,	/* a connection of the load generator's */
+	OWNER_UPSTREAM, /* a connection that the target opened */
+	OWNER_OTHER,	/* another client's */
+	OWNER_UNKNOWN,	/* there was no memory to remember it */
+};
 
-	*foreign = 0;
-	if (end)
-		return end;
-	own = bpf_skc_to_unix_sock(sk);
-	peer = own ? own->peer : NULL;
-	other = peer ? bpf_sk_storage_get(&ends, peer, 0, 0) : NULL;
-	if (!other) {
-		*foreign = 1;
-		return NULL;
-	}
-	end = bpf_sk_storage_get(&ends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (end)
-		end->cookie = other->cookie;
-	return end;
+/* A TCP connection was accepted if its local port is one that is listened on. */
+static __always_inline enum owner owner_of_inet(struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family, port = sk->__sk_common.skc_num;
+
+	if (family != AF_INET && family != AF_INET6)
+		return OWNER_OTHER;
+	for (int i = 0; i < PORTS; i++)
+		if (listening[i] == port)
+			return OWNER_OTHER;
+	return OWNER_UPSTREAM;
 }
 
-static __always_inline void write_record(struct account *account, struct cpu *cpu,
-					 const struct record *from)
+/*
+ * The owner of a socket of the target's, and its storage if it is the load's.
+ * An accepted Unix socket has its listener's name, one that connects has none.
+ */
+static __always_inline enum owner owner_of(struct sock *sk, struct end **end)
 {
-	struct record *to = tape_next(cpu);
+	struct unix_sock *own;
+	struct sock *peer;
+	struct end *other;
 
-	if (!to) {
+	*end = NULL;
+	if (!is_unix(sk))
+		return owner_of_inet(sk);
+	*end = bpf_sk_storage_get(&ends, sk, 0, 0);
+	if (*end)
+		return OWNER_LOAD;
+	own = bpf_skc_to_unix_sock(sk);
+	peer = own ? own->peer : NULL;
+	if (!peer)
+		return OWNER_OTHER;
+	if (!own->addr)
+		return OWNER_UPSTREAM;
+	other = bpf_sk_storage_get(&ends, peer, 0, 0);
+	if (!other)
+		return OWNER_OTHER;
+	*end = bpf_sk_storage_get(&ends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!*end)
+		return OWNER_UNKNOWN;
+	(*end)->cookie = other->cookie;
+	return OWNER_LOAD;
+}
+
+/* The next slot of the tape, emptied; its loss or gain is accounted for. */
+static __always_inline struct record *new_record(struct account *account, struct cpu *cpu)
+{
+	struct record *record = tape_next(cpu);
+
+	if (!record) {
 		account->lost++;
-		return;
+		return NULL;
 	}
-	*to = *from;
 	account->emitted++;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->thread = bpf_get_current_pid_tgid();
+	return record;
 }
 
 static __always_inline void handle_client_send(struct cpu *cpu, struct account *account,
@@ -93,20 +125,21 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 {
 	struct thread *thread = this_thread(0);
 	struct end *end = client_end(sk);
-	struct record record = {};
+	struct record *record;
 
 	if (!thread || !end) {
 		account->lost++;
 		return;
 	}
 	end->out += bytes;
-	record.at_ns = thread->ready_ns;
-	record.cookie = end->cookie;
-	record.position = end->out;
-	record.bytes = bytes;
-	record.thread = bpf_get_current_pid_tgid();
-	record.kind = RECORD_QUEUED;
-	write_record(account, cpu, &record);
+	record = new_record(account, cpu);
+	if (!record)
+		return;
+	record->at_ns = thread->ready_ns;
+	record->cookie = end->cookie;
+	record->position = end->out;
+	record->bytes = bytes;
+	record->kind = RECORD_QUEUED;
 }
 
 static __always_inline void tell_sleep(struct record *record, struct thread *thread)
@@ -118,12 +151,13 @@ static __always_inline void tell_sleep(struct record *record, struct thread *thr
 	thread->rested = 0;
 }
 
-static __always_inline void tell_work(struct record *record, struct thread *thread)
+static __always_inline void tell_work(struct record *record, struct thread *thread,
+				      __u64 now)
 {
 	record->took_ns = thread->took_ns;
 	record->done_ns = thread->done_ns;
 	record->delay_ns = thread->run_queue_ns - thread->run_queue_at_took;
-	thread->took_ns = record->at_ns;
+	thread->took_ns = now;
 	thread->asked = 0;
 	thread->run_queue_at_took = thread->run_queue_ns;
 	/* What it waited for until now was work, not upstream. */
@@ -137,22 +171,22 @@ static __always_inline void tell_work(struct record *record, struct thread *thre
 static __always_inline void handle_client_recv(struct cpu *cpu, struct account *account,
 					       struct sock *sk, int bytes)
 {
+	struct end *end = bpf_sk_storage_get(&ends, sk, 0, 0);
 	struct thread *thread = this_thread(0);
-	struct record record = {};
-	struct end *end;
+	struct record *record;
 
-	end = bpf_sk_storage_get(&ends, sk, 0, 0);
 	if (!end || !thread || !thread->rested) {
 		account->filtered++;
 		return;
 	}
-	record.at_ns = bpf_ktime_get_ns();
-	record.cookie = end->cookie;
-	tell_sleep(&record, thread);
-	record.bytes = bytes;
-	record.thread = bpf_get_current_pid_tgid();
-	record.kind = RECORD_DELIVERED;
-	write_record(account, cpu, &record);
+	record = new_record(account, cpu);
+	if (!record)
+		return;
+	record->at_ns = bpf_ktime_get_ns();
+	record->cookie = end->cookie;
+	tell_sleep(record, thread);
+	record->bytes = bytes;
+	record->kind = RECORD_DELIVERED;
 }
 
 /*
@@ -166,94 +200,60 @@ static __always_inline __u64 kernel_clock(struct thread *thread, __u64 now)
 }
 
 static __always_inline void handle_server_send(struct cpu *cpu, struct account *account,
-					       struct sock *sk, int bytes)
+					       struct end *end, int bytes)
 {
 	struct thread *thread = this_thread(0);
-	struct record record = {};
-	struct end *end;
-	int foreign;
+	struct record *record;
 
-	end = server_end(sk, &foreign);
-	if (foreign) {
-		account->filtered++;
-		return;
-	}
-	if (!end || !thread) {
+	end->out += bytes;
+	if (!thread) {
 		account->lost++;
 		return;
 	}
-	end->out += bytes;
-	record.begin_ns = thread->enter_ns;
-	record.at_ns = thread->ready_ns;
-	thread->done_ns = record.at_ns;
-	record.cookie = end->cookie;
-	record.position = end->out;
+	thread->done_ns = thread->ready_ns;
+	record = new_record(account, cpu);
+	if (!record)
+		return;
+	record->begin_ns = thread->enter_ns;
+	record->at_ns = thread->ready_ns;
+	record->cookie = end->cookie;
+	record->position = end->out;
 	/* As it entered the call: a send that blocks must not count as service. */
-	record.kernel_ns = thread->kernel_ns;
-	record.blocked_ns = thread->blocked_at_enter_ns;
-	record.upstream_ns = thread->upstream_at_enter_ns;
-	record.run_queue_ns = thread->run_queue_at_enter_ns;
-	record.bytes = bytes;
-	record.thread = bpf_get_current_pid_tgid();
-	record.kind = RECORD_ANSWERED;
-	write_record(account, cpu, &record);
+	record->kernel_ns = thread->kernel_ns;
+	record->blocked_ns = thread->blocked_at_enter_ns;
+	record->upstream_ns = thread->upstream_at_enter_ns;
+	record->run_queue_ns = thread->run_queue_at_enter_ns;
+	record->bytes = bytes;
+	record->kind = RECORD_ANSWERED;
 }
 
 static __always_inline void handle_server_recv(struct cpu *cpu, struct account *account,
-					       struct sock *sk, int bytes)
+					       struct end *end, int bytes)
 {
 	struct thread *thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct record record = {};
-	struct end *end;
-	int foreign;
+	__u64 now = bpf_ktime_get_ns();
+	struct record *record;
 
-	end = server_end(sk, &foreign);
-	if (foreign) {
-		account->filtered++;
-		return;
-	}
-	if (!end || !thread) {
+	end->in += bytes;
+	if (!thread) {
 		account->lost++;
 		return;
 	}
-	end->in += bytes;
-	record.begin_ns = thread->enter_ns;
-	record.at_ns = bpf_ktime_get_ns();
-	record.cookie = end->cookie;
-	record.position = end->in;
-	record.kernel_ns = kernel_clock(thread, record.at_ns);
-	record.blocked_ns = thread->blocked_ns;
-	record.upstream_ns = thread->upstream_ns;
-	record.run_queue_ns = thread->run_queue_ns;
-	tell_sleep(&record, thread);
-	tell_work(&record, thread);
-	record.bytes = bytes;
-	record.thread = bpf_get_current_pid_tgid();
-	record.kind = RECORD_TAKEN;
-	write_record(account, cpu, &record);
-}
-
-/*
- * Whether the target opened this connection, rather than accepted it. An
- * accepted Unix socket has its listener's name, one that connects has none.
- */
-static __always_inline int is_upstream(struct sock *sk)
-{
-	struct unix_sock *own;
-	__u16 port;
-
-	if (is_unix(sk)) {
-		own = bpf_skc_to_unix_sock(sk);
-		return own && !own->addr && own->peer;
-	}
-	if (sk->__sk_common.skc_family != AF_INET &&
-	    sk->__sk_common.skc_family != AF_INET6)
-		return 0;
-	port = sk->__sk_common.skc_num;
-	for (int i = 0; i < PORTS; i++)
-		if (listening[i] == port)
-			return 0;
-	return 1;
+	record = new_record(account, cpu);
+	if (!record)
+		return;
+	record->begin_ns = thread->enter_ns;
+	record->at_ns = now;
+	record->cookie = end->cookie;
+	record->position = end->in;
+	record->kernel_ns = kernel_clock(thread, now);
+	record->blocked_ns = thread->blocked_ns;
+	record->upstream_ns = thread->upstream_ns;
+	record->run_queue_ns = thread->run_queue_ns;
+	tell_sleep(record, thread);
+	tell_work(record, thread, now);
+	record->bytes = bytes;
+	record->kind = RECORD_TAKEN;
 }
 
 static __always_inline void handle_upstream_send(struct cpu *cpu, int bytes)
@@ -293,22 +293,33 @@ static __always_inline void handle_send_length(struct cpu *cpu, struct sock *sk,
 {
 	struct account *account = &cpu->accounts[PROGRAM_SOCK_SEND_LENGTH];
 	__u32 tgid = current_tgid();
+	struct end *end;
 
 	account->seen++;
 	if (ret <= 0 || (tgid != target_tgid && tgid != client_tgid)) {
 		account->filtered++;
-	} else if (tgid == client_tgid) {
+		return;
+	}
+	if (tgid == client_tgid) {
 		if (is_unix(sk))
 			handle_client_send(cpu, account, sk, ret);
 		else
 			account->filtered++;
-	} else if (is_upstream(sk)) {
+		return;
+	}
+	switch (owner_of(sk, &end)) {
+	case OWNER_LOAD:
+		handle_server_send(cpu, account, end, ret);
+		break;
+	case OWNER_UPSTREAM:
 		account->emitted++;
 		handle_upstream_send(cpu, ret);
-	} else if (is_unix(sk)) {
-		handle_server_send(cpu, account, sk, ret);
-	} else {
+		break;
+	case OWNER_OTHER:
 		account->filtered++;
+		break;
+	default:
+		account->lost++;
 	}
 }
 
@@ -317,21 +328,32 @@ static __always_inline void handle_recv_length(struct cpu *cpu, struct sock *sk,
 {
 	struct account *account = &cpu->accounts[PROGRAM_SOCK_RECV_LENGTH];
 	__u32 tgid = current_tgid();
+	struct end *end;
 
 	account->seen++;
 	/* Bytes that were only peeked at are still to be taken. */
 	if (ret <= 0 || (tgid != target_tgid && tgid != client_tgid) ||
 	    flags & MSG_PEEK) {
 		account->filtered++;
-	} else if (tgid == client_tgid) {
+		return;
+	}
+	if (tgid == client_tgid) {
 		handle_client_recv(cpu, account, sk, ret);
-	} else if (is_upstream(sk)) {
+		return;
+	}
+	switch (owner_of(sk, &end)) {
+	case OWNER_LOAD:
+		handle_server_recv(cpu, account, end, ret);
+		break;
+	case OWNER_UPSTREAM:
 		account->emitted++;
 		handle_upstream_recv(cpu, ret);
-	} else if (is_unix(sk)) {
-		handle_server_recv(cpu, account, sk, ret);
-	} else {
+		break;
+	case OWNER_OTHER:
 		account->filtered++;
+		break;
+	default:
+		account->lost++;
 	}
 }
 
