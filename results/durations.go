@@ -79,3 +79,12 @@ func (d Durations) Total() int64 {
 	}
 	return n
 }
+
+// Above is the number of durations in buckets above v.
+func (d Durations) Above(v int64) int64 {
+	var n int64
+	for i := len(d.buckets) - 1; i >= 0 && d.buckets[i].value > v; i-- {
+		n += d.buckets[i].count
+	}
+	return n
+}

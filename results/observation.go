@@ -13,7 +13,7 @@ const (
 	// returns.
 	Taken
 	// Answered: the server has sent bytes. Begin is the entry of the send
-	// call, At its last sk_data_ready: the bytes stand in the client's queue.
+	// call, At is sock_send_length: the call ends.
 	Answered
 	// Delivered: the client has read bytes for the first time since it slept.
 	// At is sock_recv_length in the client. It carries no Position: it tells how
@@ -66,7 +66,7 @@ type Sleep struct {
 // of 0 were not seen.
 type Work struct {
 	Took  int64 // it took the bytes before these, of any connection
-	Done  int64 // it sent the latest answer (the send's last sk_data_ready)
+	Done  int64 // it sent the latest answer (the send call ended)
 	Delay int64 // run-queue delay between Took and now
 }
 

@@ -4,11 +4,13 @@
  *
  *   queued    sk_data_ready in the client's send: bytes stand in the server's queue
  *   taken     sock_recv_length in the server: recv returns with bytes
- *   answered  entry of the server's send call, and sk_data_ready inside it
+ *   answered  entry of the server's send call, and sock_send_length at its end
  *
  * sk_data_ready names the receiver's socket and no length; sock_send_length, at
  * the end of the same call, names the sender's socket and the bytes. So the
- * first leaves its stamp with the thread and the second makes the record.
+ * first leaves its stamp with the client's thread and the second makes the
+ * record. Of the server's sends the begin is what counts, so they are spared
+ * the first.
  */
 #ifndef IPCPROBE_SOCKET_H
 #define IPCPROBE_SOCKET_H
@@ -29,7 +31,7 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 	account->seen++;
 	tgid = current_tgid();
 	/* A packet of some other socket can be received in an interrupt of ours. */
-	if ((tgid != target_tgid && tgid != client_tgid) || !is_unix(sk)) {
+	if (tgid != client_tgid || !is_unix(sk)) {
 		account->filtered++;
 		return;
 	}
@@ -203,6 +205,7 @@ static __always_inline void handle_server_send(struct cpu *cpu, struct account *
 					       struct end *end, int bytes)
 {
 	struct thread *thread = this_thread(0);
+	__u64 now = bpf_ktime_get_ns();
 	struct record *record;
 
 	end->out += bytes;
@@ -210,12 +213,12 @@ static __always_inline void handle_server_send(struct cpu *cpu, struct account *
 		account->lost++;
 		return;
 	}
-	thread->done_ns = thread->ready_ns;
+	thread->done_ns = now;
 	record = new_record(account, cpu);
 	if (!record)
 		return;
 	record->begin_ns = thread->enter_ns;
-	record->at_ns = thread->ready_ns;
+	record->at_ns = now;
 	record->cookie = end->cookie;
 	record->position = end->out;
 	/* As it entered the call: a send that blocks must not count as service. */

@@ -218,7 +218,7 @@ func (c *connection) bound(j *results.Joined, q *event) bool {
 func (c *connection) judge(j *results.Joined, n int, found [kinds]*event) verdict {
 	slack := int64(clockSlack)
 	if found[answer].begin == 0 {
-		slack = inversion // the moment is a sk_data_ready, behind the bytes
+		slack = inversion // the moment is the send's end, behind the bytes
 	}
 	if j.Queued < j.Sent-clockSlack || j.Answered > j.Received+slack {
 		return impossible

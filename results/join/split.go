@@ -82,6 +82,9 @@ func splitDelivery(j *results.Joined, sent *results.Observation, sleep results.S
 	}
 	d.Known = true
 	ready := min(max(sent.At, j.Answered), j.Received)
+	if sleep.Woken > j.Answered {
+		ready = min(ready, sleep.Woken) // the bytes woke it, in the middle of the send
+	}
 	d.Sending = min(ready-j.Answered, whole)
 	left := whole - d.Sending
 	if sleep.Ran <= ready {
