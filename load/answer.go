@@ -137,12 +137,30 @@ func (w *worker) settle(c *conn, now int64) {
 		v.response.add(now - intended)
 		v.trip.add(now - f.sent)
 		v.lag.add(f.sent - intended)
+		if w.kinds != nil {
+			w.settleKind(f, now)
+		}
 		if w.slice.record {
 			w.keep(c, f, now, results.OK)
 		}
 		w.inFlight--
 	}
 	w.landed(c, now)
+}
+
+// settleKind counts a good answer where its kind is counted.
+//
+//go:nosplit
+//go:noinline
+func (w *worker) settleKind(f *flight, now int64) {
+	k := &w.kinds[f.kind]
+	k.counts.OK++
+	k.trip.add(now - f.sent)
+	if f.intended == 0 {
+		k.response.add(now - f.sent)
+	} else {
+		k.response.add(now - f.intended)
+	}
 }
 
 // settleError does the same for an answer that the protocol calls an error.
@@ -153,6 +171,9 @@ func (w *worker) settleError(c *conn, now int64, part []byte, step wire.Step) {
 		w.totals.Late++
 	} else {
 		w.current.counts.Error++
+		if len(w.kinds) > 0 {
+			w.kinds[f.kind].counts.Error++
+		}
 		if w.slice.record {
 			w.keep(c, f, now, results.ErrorAnswer)
 		}
@@ -217,7 +238,7 @@ func (w *worker) keep(c *conn, f *flight, received int64, outcome results.Outcom
 	*r = results.Request{
 		Intended: f.intended, Sent: f.sent, Received: received,
 		OutEnd: f.outEnd, OutLen: f.outLen,
-		Conn: c.index, Outcome: outcome,
+		Conn: c.index, Kind: f.kind, Outcome: outcome,
 	}
 	if f.intended == 0 {
 		r.Intended = f.sent

@@ -15,7 +15,8 @@ type flight struct {
 	held     int64  // ns of the send lag that the server is the cause of
 	outEnd   uint64 // position behind its last byte
 	outLen   uint32
-	late     bool // counted as a timeout; its answer is taken and forgotten
+	late     bool   // counted as a timeout; its answer is taken and forgotten
+	kind     uint16 // index in the mix
 }
 
 // conn is one connection of a worker, over all its lives.
@@ -34,6 +35,8 @@ type conn struct {
 	sent   uint64 // bytes the kernel took
 	in     uint64 // bytes taken off the stream back
 	answer uint64 // position at which the current answer begins
+
+	out []byte // of a maker's requests: the bytes up to queued, with some that were sent
 
 	cursor   wire.Cursor
 	keep     []byte // bytes received that no answer could be made of yet
@@ -60,7 +63,7 @@ func newConn(slot, depth int) *conn {
 func (c *conn) open(fd int, index uint32, now int64) {
 	*c = conn{
 		fd: int32(fd), slot: c.slot, index: index, life: c.life + 1,
-		ring: c.ring, keep: c.keep[:0], lastIn: now, backoff: c.backoff,
+		ring: c.ring, keep: c.keep[:0], out: c.out[:0], lastIn: now, backoff: c.backoff,
 	}
 }
 
@@ -95,7 +98,11 @@ func (c *conn) midFrame() bool { return c.sent < c.begun }
 func (c *conn) withdraw() int64 {
 	n := c.tail - c.unsent
 	c.tail = c.unsent
-	c.queued = max(c.sent, c.begun)
+	left := max(c.sent, c.begun)
+	if len(c.out) > 0 {
+		c.out = c.out[:len(c.out)-int(c.queued-left)]
+	}
+	c.queued = left
 	return int64(n)
 }
 

@@ -3,7 +3,6 @@
 package load
 
 import (
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -102,21 +101,18 @@ func (e *engine) prepare(o Options) error {
 	if err != nil {
 		return err
 	}
-	body, err := payloadBody(o.Payload, o.Type)
+	mix, err := o.kinds(codec)
 	if err != nil {
 		return err
-	}
-	request := wire.Request{Type: o.Type, Payload: body}
-	if err := codec.Check(request); err != nil {
-		return fmt.Errorf("--payload: %w", err)
 	}
 	_, plain := codec.(wire.IPC)
 	e.settings = settings{
 		plain:   plain,
-		options: o, rate: rate, codec: codec,
-		frame: codec.Encode(nil, request),
+		options: o, rate: rate, codec: codec, mix: mix,
 		depth: o.depth(rate), clock: newClock(), next: new(atomic.Uint32),
 	}
+	e.wall = time.Now().UnixNano() - e.clock.now()
+	e.frame = firstFrame(&e.settings)
 	return raiseFileLimit(o.Connections)
 }
 
@@ -229,6 +225,7 @@ func (e *engine) take(r report) {
 			delete(e.begun, r.slice.Index)
 		}
 	case kindEnded:
+		e.shipKinds(&r)
 		g := at(e.ended, r.slice.Index)
 		if g.add(r.slice) == all {
 			e.gather(true)

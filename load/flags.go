@@ -26,7 +26,11 @@ func Flags(fs *pflag.FlagSet) *Options {
 	length(fs, &o.Duration, "duration", "length `D` of the measured part")
 	whole(fs, &o.Requests, "requests", "end after `N` requests")
 	length(fs, &o.Warmup, "warmup", "load for `D` before the measured part")
-	fs.StringVar(&o.Payload, "payload", o.Payload, "`SIZE`, @FILE, or the body itself as JSON")
+	fs.StringVar(&o.Payload, "payload", o.Payload, "`SIZE`, @FILE, @FOLDER/ (its files in turn), the body itself as JSON,\n"+
+		"or a template, with {{seq}}, {{time}}, {{time ms}}, {{int 1 100}}, {{string 16}}\n"+
+		"or {{uuid}} in it; template:TEXT and template:@FILE for what isn't JSON")
+	fs.StringVar(&o.Mix, "mix", o.Mix, "`KINDS` of requests with their shares, each a type and a payload:\n"+
+		"'80% 0x01 256B, 15% 0x02 64B, 5% ping'")
 	fs.Var(&value[uint8]{&o.Type, parseType, func(v uint8) string { return fmt.Sprintf("0x%02x", v) }},
 		"type", "message `TYPE`")
 	fs.StringVar(&o.Protocol, "protocol", o.Protocol, "`NAME` of the wire protocol")
@@ -62,6 +66,7 @@ func (o *Options) args() []string {
 		"--requests=" + strconv.FormatInt(o.Requests, 10),
 		"--warmup=" + o.Warmup.String(),
 		"--payload=" + o.Payload,
+		"--mix=" + o.Mix,
 		"--type=" + strconv.Itoa(int(o.Type)),
 		"--protocol=" + o.Protocol,
 		"--timeout=" + o.Timeout.String(),

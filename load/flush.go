@@ -10,14 +10,37 @@ import "golang.org/x/sys/unix"
 //
 //go:nosplit
 func (w *worker) begin(c *conn, intended, held int64) {
-	c.queued += uint64(len(w.frame))
-	*c.at(c.tail) = flight{intended: intended, held: held, outEnd: c.queued, outLen: uint32(len(w.frame))}
+	size, kind := len(w.frame), uint16(0)
+	if w.maker != nil {
+		size, kind = w.compose(c)
+	}
+	c.queued += uint64(size)
+	*c.at(c.tail) = flight{intended: intended, held: held, outEnd: c.queued, outLen: uint32(size), kind: kind}
 	c.tail++
 	w.inFlight++
 	w.current.counts.Sent++
 	if w.quota > 0 {
 		w.quota--
 	}
+}
+
+// compose writes the next of requests that differ behind what c has to send, and
+// returns its length and kind.
+//
+//go:nosplit
+func (w *worker) compose(c *conn) (int, uint16) {
+	k := w.maker.choose()
+	if len(w.kinds) > 0 {
+		w.kinds[k].counts.Sent++
+	}
+	if left := int(c.queued - c.sent); left == 0 {
+		c.out = c.out[:0]
+	} else if len(c.out)-left > outMost {
+		c.out = c.out[:copy(c.out, c.out[len(c.out)-left:])]
+	}
+	before := len(c.out)
+	c.out = w.maker.put(c.out, &w.maker.kinds[k], w.clock.now())
+	return len(c.out) - before, uint16(k)
 }
 
 // room is how many requests may be begun on c now.
@@ -38,14 +61,28 @@ func (w *worker) room(c *conn) int {
 //
 //go:nosplit
 func (w *worker) refill(c *conn) {
-	n := w.room(c)
-	for range n {
-		w.begin(c, 0, 0)
-	}
-	if n > 0 && !c.blocked {
-		w.flush(c)
+	for {
+		n := w.room(c)
+		if n <= 0 {
+			return
+		}
+		for n > 0 && (w.maker == nil || c.queued-c.sent <= outMost) {
+			w.begin(c, 0, 0)
+			n--
+		}
+		if c.blocked {
+			return
+		}
+		if w.flush(c); n == 0 || c.blocked {
+			return
+		}
 	}
 }
+
+const (
+	sendMost = 128 << 10 // bytes of one send, where a frame isn't longer
+	outMost  = 256 << 10 // unsent bytes of a connection's out, less one frame, and sent ones that it still holds
+)
 
 // flush sends what is queued on c, several requests in one call, and stamps
 // each before the call that carries its first byte. A full socket is left to
@@ -54,10 +91,14 @@ func (w *worker) refill(c *conn) {
 //go:nosplit
 func (w *worker) flush(c *conn) {
 	for c.sent < c.queued {
-		from := int(c.sent % uint64(len(w.frame)))
-		part := w.batch[from:]
-		if left := c.queued - c.sent; left < uint64(len(part)) {
-			part = part[:left]
+		left := int(c.queued - c.sent)
+		var part []byte
+		if w.maker == nil {
+			part = w.batch[int(c.sent%uint64(len(w.frame))):]
+			part = part[:min(left, len(part))]
+		} else {
+			part = c.out[len(c.out)-left:]
+			part = part[:min(left, sendMost)]
 		}
 		w.stamp(c, c.sent+uint64(len(part)))
 		n, errno := sendBytes(c.fd, part)

@@ -84,7 +84,16 @@ func (w *worker) giveUp(c *conn) {
 // lose books a request that gets no answer.
 func (w *worker) lose(c *conn, f *flight, outcome results.Outcome) {
 	w.inFlight--
-	counts := &w.current.counts
+	countLost(&w.current.counts, outcome)
+	if len(w.kinds) > 0 {
+		countLost(&w.kinds[f.kind].counts, outcome)
+	}
+	if w.slice.record {
+		w.keep(c, f, 0, outcome)
+	}
+}
+
+func countLost(counts *results.Counts, outcome results.Outcome) {
 	switch outcome {
 	case results.Timeout:
 		counts.Timeout++
@@ -92,9 +101,6 @@ func (w *worker) lose(c *conn, f *flight, outcome results.Outcome) {
 		counts.Censored++
 	default:
 		counts.Broken++
-	}
-	if w.slice.record {
-		w.keep(c, f, 0, outcome)
 	}
 }
 

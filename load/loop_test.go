@@ -44,6 +44,18 @@ func TestEveryRequestIsAnsweredOnce(t *testing.T) {
 		{"frames of 1 MiB", answering(goodAnswer), func(o *Options) { o.Payload, o.Requests = "1MiB", 40 }},
 		{"answers of 1 MiB", answering(wire.IPC{}.Encode(nil, wire.Request{Type: wire.ResponseOK, Payload: make([]byte, 1<<20)})),
 			func(o *Options) { o.Requests = 40 }},
+		{"mix", answering(goodAnswer), func(o *Options) { o.Mix, o.Pipeline = "70% 0x01 256B, 20% 0x02 {\"n\":{{seq}}}, 10% ping", 5 }},
+		{"mix on two threads", answering(goodAnswer), func(o *Options) { o.Mix, o.Threads = "70% 0x01 256B, 30% 4KiB", 2 }},
+		{"mix in an open loop", answering(goodAnswer), func(o *Options) { o.Mix, o.Rate = "50% 64, 50% ping", "20000" }},
+		{"mix of frames that no socket takes at once", answering(goodAnswer), func(o *Options) {
+			o.Mix, o.Pipeline, o.Requests = "40% 1MiB, 30% 100KiB, 30% {\"n\":{{seq}},\"s\":\"{{string 300000}}\"}", 16, 60
+		}},
+		{"the same in an open loop", answering(goodAnswer), func(o *Options) {
+			o.Mix, o.Rate, o.Requests = "40% 1MiB, 30% 100KiB, 30% {\"n\":{{seq}},\"s\":\"{{string 300000}}\"}", "50000", 60
+		}},
+		{"template and think time", answering(goodAnswer), func(o *Options) {
+			o.Payload, o.Think, o.Pipeline = `{"n":{{seq}}}`, 100*time.Microsecond, 3
+		}},
 		{"empty payload", answering(goodAnswer), func(o *Options) { o.Payload, o.Type = "0", wire.Ping }},
 	}
 	for _, tt := range tests {

@@ -25,12 +25,16 @@ type mailbox struct {
 	// Blocks of requests, likewise.
 	fullBlocks  chan *block
 	emptyBlocks chan *block
+	// The counts of a mix, for one slice each.
+	emptyKinds chan []kindTally
 }
 
 // report is one thing that a worker tells its engine.
 type report struct {
 	kind       byte
 	slice      sliceReport
+	worker     int
+	kinds      []kindTally // of a slice that ended, to be given back empty
 	connection results.Connection
 	syncs      []results.Sync
 	reason     string
@@ -68,6 +72,16 @@ func newMailbox(workers int, wake chan struct{}) (*mailbox, error) {
 		m.emptyBlocks <- new(block)
 	}
 	return m, nil
+}
+
+// stock lays up the counts of so many kinds: for the open slice, and for one
+// that has ended and is being shipped.
+func (m *mailbox) stock(kinds int) {
+	const sets = 2
+	m.emptyKinds = make(chan []kindTally, sets)
+	for range sets {
+		m.emptyKinds <- make([]kindTally, kinds)
+	}
 }
 
 // order gives the worker an order.

@@ -34,6 +34,7 @@ const (
 	kindSynced     byte = 's' // []results.Sync
 	kindInterval   byte = 'i' // appendInterval
 	kindRequests   byte = 'q' // requestsHead, then results.Request records
+	kindKinds      byte = 'k' // appendKinds
 	kindEnded      byte = 'e' // sliceReport
 	kindProgress   byte = 'p' // Progress
 	kindExhausted  byte = 'n' // no body: --requests have been answered

@@ -33,7 +33,8 @@ type Options struct {
 	Duration    time.Duration // length of the measured part
 	Requests    int64         // end after this many requests of the measured part; 0: Duration decides
 	Warmup      time.Duration // load before the measured part; not counted
-	Payload     string        // a size ("64", "1KiB"), "@FILE", or the body itself as JSON
+	Payload     string        // a size ("64", "1KiB"), "@FILE", "@FOLDER/", the body itself as JSON, or a template of it
+	Mix         string        // kinds of requests with their shares, instead of Payload: "80% 0x01 256B, 20% ping"
 	Type        uint8         // message type, where the protocol has one
 	Protocol    string        // name of a codec of gateway/wire
 	Timeout     time.Duration // longest wait for an answer
@@ -109,7 +110,7 @@ func (o *Options) Check() error {
 	if err != nil {
 		return fmt.Errorf("--protocol: %w", err)
 	}
-	return checkPayload(o.Payload, o.Type, codec)
+	return o.checkKinds(codec)
 }
 
 // depth is the number of requests that may be in flight on one connection.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ipcprobe/ipcprobe/gateway/wire"
 	"golang.org/x/sys/unix"
 )
 
@@ -56,6 +58,13 @@ func TestNonsenseIsRefusedInOneClearMessage(t *testing.T) {
 		{"payload that is nothing", func(o *Options) { o.Payload = "big" }, `"big" is not a size`},
 		{"payload that is half JSON", func(o *Options) { o.Payload = `{"a":` }, "JSON"},
 		{"payload file without a name", func(o *Options) { o.Payload = "@" }, "file"},
+		{"template file without a name", func(o *Options) { o.Payload = "template:@" }, "file"},
+		{"template with an unknown field", func(o *Options) { o.Payload = `{"a":{{sequence}}}` }, "{{sequence}}"},
+		{"template that is half JSON", func(o *Options) { o.Payload = `{"a":{{seq}}` }, "JSON"},
+		{"mix beside a payload", func(o *Options) { o.Mix, o.Payload = "100% ping", "1KiB" }, "exclude each other"},
+		{"mix whose shares are 90", func(o *Options) { o.Mix = "80% 0x01 64, 10% ping" }, "add up to 90"},
+		{"mix with a bad payload", func(o *Options) { o.Mix = "80% 0x01 64X, 20% ping" }, "0x01 64X"},
+		{"mix with a ping that there is not", func(o *Options) { o.Mix, o.Protocol = "50% 64, 50% ping", "line" }, "no ping"},
 		{"unknown protocol", func(o *Options) { o.Protocol = "smtp" }, "--protocol"},
 		{"no timeout", func(o *Options) { o.Timeout = 0 }, "--timeout"},
 		{"no threads", func(o *Options) { o.Threads = 0 }, "--threads"},
@@ -95,7 +104,7 @@ func TestChildGetsTheSameOptions(t *testing.T) {
 	o := Options{
 		Socket: "/tmp/with space", Connections: 7, Pipeline: 3, Rate: "1..20/60s", Arrivals: ArrivalsConstant,
 		Think: time.Millisecond, Duration: 3 * time.Second, Requests: 1 << 40, Warmup: 7 * time.Millisecond,
-		Payload: `{"a":"--b"}`, Type: 0xf0, Protocol: "ipc", Timeout: time.Minute, Seed: math.MaxUint64,
+		Payload: `{"a":"--b"}`, Mix: "50% ping, 50% @x/", Type: 0xf0, Protocol: "ipc", Timeout: time.Minute, Seed: math.MaxUint64,
 		Threads: 2, Spin: 9 * time.Microsecond, NoReconnect: true, MaxErrors: 0.25,
 	}
 	for _, want := range []Options{o, Defaults()} {
@@ -128,14 +137,19 @@ func TestPayloadFiles(t *testing.T) {
 	if err := os.WriteFile(path, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if body, err := payloadBody("@"+path, 1); err != nil || string(body) != "hello" {
-		t.Errorf("body is %q, %v", body, err)
+	bodies := func(spec string) ([][]byte, error) { return (&part{payload: spec}).bodies(wire.IPC{}) }
+	if b, err := bodies("@" + path); err != nil || len(b) != 1 || string(b[0]) != "hello" {
+		t.Errorf("bodies are %q, %v", b, err)
+	}
+	empty := t.TempDir()
+	if err := os.WriteFile(filepath.Join(empty, ".hidden"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Truncate(path, 5<<20); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{path, path + "-missing", filepath.Dir(path)} {
-		if _, err := payloadBody("@"+p, 1); err == nil {
+	for _, p := range []string{path, path + "-missing", filepath.Dir(path), empty} {
+		if _, err := bodies("@" + p); err == nil {
 			t.Errorf("payload @%s: no error", p)
 		}
 	}

@@ -46,6 +46,14 @@ func (o *outlet) interval(v *interval) {
 	o.buffer = b[:0]
 }
 
+// kinds writes what a worker counted of each kind.
+func (o *outlet) kinds(slice int, kinds []kindTally) {
+	b := appendKinds(appendHead(o.buffer[:0], kindKinds, 0), slice, kinds)
+	binary.LittleEndian.PutUint32(b, uint32(len(b)-messageHead))
+	o.write(b)
+	o.buffer = b[:0]
+}
+
 // requests writes a block of requests.
 func (o *outlet) requests(b *block) {
 	head := appendHead(o.buffer[:0], kindRequests, requestsHead+b.n*requestSize)

@@ -27,6 +27,9 @@ func (w *worker) advance() {
 // passMax is how many requests are begun before what was begun is sent.
 const passMax = 256
 
+// passBytes is the same in bytes.
+const passBytes = 1 << 20
+
 // pace begins every request that is due, on connections in turn, and sends
 // what each of them got in one call. When none has room the requests wait:
 // they keep their due times, and until the backlog is gone the time since it
@@ -36,7 +39,8 @@ const passMax = 256
 func (w *worker) pace(now int64) {
 	w.holding = false
 	for w.due <= now && w.quota != 0 && !w.holding {
-		for n := 0; n < passMax && w.due <= now && w.quota != 0; n++ {
+		passed := 0
+		for n := 0; n < passMax && passed < passBytes && w.due <= now && w.quota != 0; n++ {
 			c := w.pick()
 			if c == nil {
 				w.holding = true
@@ -50,7 +54,9 @@ func (w *worker) pace(now int64) {
 				held = now - max(w.due, w.heldFrom)
 				w.totals.Held++
 			}
+			from := c.queued
 			w.begin(c, w.due, held)
+			passed += int(c.queued - from)
 			if !c.dirty {
 				c.dirty = true
 				w.dirty = append(w.dirty, c)

@@ -147,6 +147,8 @@ func (g *Generator) take(kind byte, body []byte) error {
 		return err
 	case kindInterval:
 		return g.takeInterval(body)
+	case kindKinds:
+		return g.takeKinds(body)
 	case kindProgress:
 		var p Progress
 		err := decode(r, &p)

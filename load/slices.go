@@ -39,6 +39,9 @@ func (w *worker) beginSlice(o order, now int64) {
 		record: o.Record, room: o.Records, cpu: processCPU(),
 	}
 	w.current = <-w.mail.empty
+	if w.gapKinds != nil {
+		w.kinds = <-w.mail.emptyKinds
+	}
 	w.current.slice = o.Index
 	w.current.start, w.current.end = now, now+intervalNs
 	w.mail.report(report{kind: kindBegun, slice: sliceReport{Index: o.Index, Mode: o.Mode, Record: o.Record, Start: now}})
@@ -85,10 +88,11 @@ func (w *worker) endSlice(now int64) {
 	w.current = w.gap
 	w.passBlock()
 	w.totals.Dropped += w.slice.dropped
-	w.mail.report(report{kind: kindEnded, slice: sliceReport{
+	w.mail.report(report{kind: kindEnded, worker: w.number, kinds: w.kinds, slice: sliceReport{
 		Index: w.slice.index, Mode: w.slice.mode, Start: w.slice.start, End: now,
 		GeneratorNs: processCPU() - w.slice.cpu, Dropped: w.slice.dropped,
 	}})
+	w.kinds = w.gapKinds
 	w.slice = openSlice{}
 }
 

@@ -20,9 +20,11 @@ type settings struct {
 	rate    Rate
 	codec   wire.Codec
 	plain   bool   // glance knows the codec's good answers
-	frame   []byte // one encoded request
+	mix     []kind // what is sent
+	frame   []byte // the first request, and every one where all are the same
 	depth   int    // requests in flight per connection, at most
 	clock   clock
+	wall    int64          // ns from the clock to Unix time
 	next    *atomic.Uint32 // index of the next connection to be opened
 }
 
@@ -37,6 +39,7 @@ type worker struct {
 	events []event
 	conns  []*conn
 	batch  []byte // the frame, over and over: several requests in one send
+	maker  *maker // of requests that differ; nil when all are the same
 	buffer []byte // what is being received
 
 	// The schedule of an open loop, and the think times of a closed one.
@@ -52,7 +55,9 @@ type worker struct {
 	// The books.
 	slice    openSlice
 	current  *interval
-	gap      *interval // counts what happens outside of slices
+	gap      *interval   // counts what happens outside of slices
+	kinds    []kindTally // of the open slice, by kind; nil when there is one kind
+	gapKinds []kindTally // the same outside of slices: never told
 	kept     *block
 	totals   Totals
 	ownLag   *tally
@@ -115,11 +120,7 @@ func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, 
 		dirty: make([]*conn, 0, len(conns)),
 	}
 	w.current = w.gap
-	const most = 128 << 10 // bytes of one send, where a frame isn't longer
-	n := max(1, min(most/len(s.frame), s.depth))
-	for range n {
-		w.batch = append(w.batch, s.frame...)
-	}
+	w.requests()
 	if !s.rate.Closed() {
 		w.schedule = NewSchedule(s.rate, s.options.Arrivals, s.options.Seed)
 		w.due = never
@@ -141,6 +142,22 @@ func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, 
 		return nil, fmt.Errorf("watch mailbox: %w", err)
 	}
 	return w, nil
+}
+
+// requests prepares what is sent.
+func (w *worker) requests() {
+	if !uniform(w.mix) {
+		w.maker = newMaker(w.settings, w.number)
+		if n := len(w.mix); n > 1 {
+			w.gapKinds = make([]kindTally, n)
+			w.kinds = w.gapKinds
+			w.mail.stock(n)
+		}
+		return
+	}
+	for range max(1, min(sendMost/len(w.frame), w.depth)) {
+		w.batch = append(w.batch, w.frame...)
+	}
 }
 
 // wakeTag is the tag of the mailbox's event.
@@ -176,6 +193,9 @@ func (w *worker) run() {
 			}
 			if what&unix.EPOLLOUT != 0 && c.fd >= 0 {
 				w.flush(c)
+				if w.maker != nil && !c.blocked {
+					w.moveOn(c) // what had no room in out
+				}
 			}
 		}
 		// A closed loop lives on the stamps of its answers.

@@ -16,11 +16,12 @@ import (
 // the schedule's mean rate is taken over.
 func clientLoad(o *load.Options, quoted *stats.Client, counts results.Counts, length time.Duration) *results.Load {
 	payload, _ := o.PayloadSize() // checked with the flags
+	kinds, _ := o.Kinds()
 	achieved := quoted.RPS()
 	l := &results.Load{
 		Loop: "closed", Connections: o.Connections, Pipeline: max(1, o.Pipeline),
 		PayloadBytes: payload, Requests: counts,
-		AchievedRPS: &achieved, GeneratorCPUPct: quoted.GeneratorPct(),
+		AchievedRPS: &achieved, GeneratorCPUPct: quoted.GeneratorPct(), Kinds: kinds,
 	}
 	if rate, err := load.ParseRate(o.Rate); err == nil && !rate.Closed() {
 		l.Loop, l.Arrivals = "open", o.Arrivals
@@ -30,8 +31,10 @@ func clientLoad(o *load.Options, quoted *stats.Client, counts results.Counts, le
 	return l
 }
 
-// uncertain adds the confidence intervals of the client's figures.
+// uncertain adds the figures of each kind of a mix, and the confidence intervals
+// of all together.
 func uncertain(r *results.Result, slices []results.Slice, mode results.Mode) {
+	r.Load.Kinds = stats.Kinds(r.Load.Kinds, slices, mode)
 	u := stats.Bootstrap(slices, mode, r.Run.Seed)
 	r.Load.AchievedRange = u.RPS
 	r.Latency.P50Interval, r.Latency.P99Interval = u.P50, u.P99
@@ -81,5 +84,8 @@ func mostOften(words map[string]int64) string {
 func withholdHeadline(r *results.Result) {
 	if !r.Valid {
 		r.Load.AchievedRPS, r.Load.AchievedRange = nil, nil
+		for i := range r.Load.Kinds {
+			r.Load.Kinds[i].AchievedRPS = nil
+		}
 	}
 }

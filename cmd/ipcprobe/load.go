@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +36,10 @@ func newLoad(stdout, stderr io.Writer) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if *control >= 0 {
+				// Whoever signals the child means the run: the parent ends it in
+				// good order. A child that died here would leave answers untaken,
+				// and a server that does not ignore SIGPIPE would die of it.
+				signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 				return load.Serve(*control, *o.load)
 			}
 			return loadAlone(c.Context(), o, c.Flags().Changed("duration"), stdout, stderr)
