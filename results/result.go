@@ -29,6 +29,8 @@ type Result struct {
 	Overhead    *Overhead   `json:"overhead,omitempty"`
 	Loss        *Loss       `json:"loss,omitempty"`
 	Limits      []Limit     `json:"limits,omitempty"`
+	Search      *Search     `json:"search,omitempty"` // of `ipcprobe load --search` only
+	Curve       *Curve      `json:"curve,omitempty"`  // of `ipcprobe load --curve` only
 }
 
 // Invalidate marks the result untrustworthy and keeps the reason.

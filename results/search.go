@@ -4,12 +4,11 @@ package results
 
 // What came of a probe: a short open-loop load at one rate.
 const (
-	ProbeMet    = "met"     // every limit was kept
-	ProbeMissed = "missed"  // a limit was not
-	ProbeLate   = "late"    // a limit was not, and the load generator was late itself: it says nothing of the server
-	ProbeCut    = "cut"     // broken off before it could be judged
-	ProbePlain  = "plain"   // there is no limit: a step of a curve
-	ProbeDied   = "refused" // the server could not be loaded at this rate
+	ProbeMet    = "met"    // every limit was kept
+	ProbeMissed = "missed" // a limit was not
+	ProbeLate   = "late"   // a limit was not, and the load generator was late itself: it says nothing of the server
+	ProbePlain  = "plain"  // there is no limit: a step of a curve
+	ProbeDied   = "died"   // the connections died and none could be opened again
 )
 
 // What gave way where a limit was missed.
@@ -20,6 +19,7 @@ const (
 	GaveGenerator = "generator"  // the load generator, not the server
 	GaveMachine   = "machine"    // the machine's CPUs: stolen or all busy
 	GaveErrors    = "errors"     // requests failed
+	GaveUnknown   = "unknown"    // the server, whose process is not known
 	GaveNothing   = "nothing"    // no probe missed a limit
 )
 

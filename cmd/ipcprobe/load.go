@@ -23,6 +23,7 @@ import (
 // loadOptions are the flags of `ipcprobe load`.
 type loadOptions struct {
 	load   *load.Options
+	rates  *rateOptions
 	format string
 	quiet  bool
 }
@@ -42,11 +43,18 @@ func newLoad(stdout, stderr io.Writer) *cobra.Command {
 				signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 				return load.Serve(*control, *o.load)
 			}
+			if err := o.rates.check(c.Flags()); err != nil {
+				return err
+			}
+			if o.rates.asked(c.Flags()) {
+				return tryRates(c.Context(), o, stdout, stderr)
+			}
 			return loadAlone(c.Context(), o, c.Flags().Changed("duration"), stdout, stderr)
 		},
 	}
 	flags := command.Flags()
 	o.load = load.Flags(flags)
+	o.rates = rateFlags(flags)
 	control = load.ControlFlag(flags)
 	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
