@@ -15,6 +15,8 @@ const (
 	enough = 0.015
 	// leastProbes is how many probes have to fit into a search's time.
 	leastProbes = 6
+	// preparation is what a search takes before its first probe, at most.
+	preparation = 4 * time.Second
 	// lates is how many probes at one rate may be late before no more are made
 	// as high.
 	lates = 2
@@ -57,7 +59,7 @@ func Seek(guess float64, limits []results.SearchLimit, budget time.Duration,
 	if needed := ProbeLength(guess, limits); needed > budget/leastProbes {
 		return Sought{}, fmt.Errorf("at %.0f requests/s a probe needs %v to see enough requests above the limit: "+
 			"set --search-time to %v or more, or search for a lower percentile",
-			guess, needed.Round(time.Second/10), (leastProbes*needed).Round(time.Second)+time.Second)
+			guess, needed.Round(time.Second/10), (leastProbes*needed).Round(time.Second)+preparation)
 	}
 	s := &seeker{search: NewSearch(guess), limits: limits, left: budget}
 	err := s.run(probe)

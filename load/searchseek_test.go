@@ -102,7 +102,7 @@ func TestSeekKeepsToItsTime(t *testing.T) {
 
 func TestSeekSaysWhichTimeItNeeds(t *testing.T) {
 	_, err := Seek(100, tenMs, 45*time.Second, oracle(metBelow(100)))
-	if err == nil || !strings.Contains(err.Error(), "set --search-time to 2m31s") {
+	if err == nil || !strings.Contains(err.Error(), "set --search-time to 2m34s") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -21,7 +21,8 @@ import (
 
 // Bounds of what may be asked of a search and of a curve.
 const (
-	minSearchTime = 5 * time.Second
+	minSearchTime = 10 * time.Second
+	minCurveTime  = 5 * time.Second
 	maxSearchTime = time.Hour
 	minCurve      = 3
 	maxCurve      = 50
@@ -70,9 +71,13 @@ func (o *rateOptions) check(flags *pflag.FlagSet) (err error) {
 			return fmt.Errorf("--%s means nothing beside --search and --curve, which choose it; --search-time says how long they may take", name)
 		}
 	}
+	least := minSearchTime
+	if flags.Changed("curve") {
+		least = minCurveTime
+	}
 	switch {
-	case o.time < minSearchTime || o.time > maxSearchTime:
-		return fmt.Errorf("--search-time is %v, but must be between %v and %v", o.time, minSearchTime, maxSearchTime)
+	case o.time < least || o.time > maxSearchTime:
+		return fmt.Errorf("--search-time is %v, but must be between %v and %v", o.time, least, maxSearchTime)
 	case flags.Changed("curve") && (o.curve < minCurve || o.curve > maxCurve):
 		return fmt.Errorf("--curve is %d, but must be between %d and %d steps", o.curve, minCurve, maxCurve)
 	case flags.Changed("pid") && o.pid <= 0:

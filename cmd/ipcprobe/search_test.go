@@ -35,7 +35,7 @@ func rates(t *testing.T, wantCode int, args ...string) *results.Result {
 // the machine is shared, and what is held is that the parts fit together.
 func TestASearchEndsWithARateAndWhatGaveWay(t *testing.T) {
 	server, socket := startPeer(t, "stampserver", "--busy-us", "500")
-	r := rates(t, exitDone, "--socket", socket, "--search", "p50<20ms", "--search-time", "6s", "--arrivals", "constant")
+	r := rates(t, exitDone, "--socket", socket, "--search", "p50<20ms", "--search-time", "10s", "--arrivals", "constant")
 	s := r.Search
 	if s == nil || s.RateRPS == nil || s.Interval == nil || len(s.Probes) == 0 || s.GaveWay == "" || s.Reason == "" || s.EndedBy == "" {
 		t.Fatalf("a part is missing: %+v", s)
@@ -71,7 +71,7 @@ func TestASearchEndsWithARateAndWhatGaveWay(t *testing.T) {
 
 func TestASearchForWhatNoRateKeepsMissesItsLimit(t *testing.T) {
 	_, socket := startPeer(t, "stampserver", "--busy-us", "500")
-	got := ipcprobe(t, "load", "--quiet", "--socket", socket, "--search", "p50<100us", "--search-time", "6s")
+	got := ipcprobe(t, "load", "--quiet", "--socket", socket, "--search", "p50<100us", "--search-time", "10s")
 	if got.code != exitMissed || !strings.Contains(got.stdout, "No rate is known") {
 		t.Errorf("exit code %d, want %d\n%s%s", got.code, exitMissed, got.stdout, got.stderr)
 	}
