@@ -123,9 +123,12 @@ func (w *worker) step(c *conn, now int64, b []byte) (int, bool) {
 //go:nosplit
 func (w *worker) settle(c *conn, now int64) {
 	f := c.at(c.head)
-	if f.late {
+	switch {
+	case f.late:
 		w.totals.Late++
-	} else {
+	case f.begun() < w.slice.start:
+		w.straggle(c, f, now)
+	default:
 		v := w.current
 		v.counts.OK++
 		intended := f.intended
@@ -141,7 +144,7 @@ func (w *worker) settle(c *conn, now int64) {
 			w.settleKind(f, now)
 		}
 		if w.slice.record {
-			w.keep(c, f, now, results.OK)
+			w.keep(&w.slice, c, f, now, results.OK)
 		}
 		w.inFlight--
 	}
@@ -174,9 +177,7 @@ func (w *worker) settleError(c *conn, now int64, part []byte, step wire.Step) {
 		if len(w.kinds) > 0 {
 			w.kinds[f.kind].counts.Error++
 		}
-		if w.slice.record {
-			w.keep(c, f, now, results.ErrorAnswer)
-		}
+		w.note(c, f, now, results.ErrorAnswer)
 		w.inFlight--
 	}
 	w.landed(c, now)
@@ -220,19 +221,21 @@ func (w *worker) explain(part []byte, step wire.Step) {
 // keep writes down a request of a recorded slice.
 //
 //go:nosplit
-func (w *worker) keep(c *conn, f *flight, received int64, outcome results.Outcome) {
-	if w.slice.room == 0 {
-		w.slice.dropped++
+func (w *worker) keep(s *openSlice, c *conn, f *flight, received int64, outcome results.Outcome) {
+	if s.room == 0 && !w.always {
+		s.dropped++
 		return
 	}
 	b := w.kept
-	if b == nil || b.n >= len(b.list) {
-		if b = w.nextBlock(); b == nil {
-			w.slice.dropped++
+	if b == nil || b.n >= len(b.list) || b.slice != s.index {
+		if b = w.nextBlock(s.index); b == nil {
+			w.drop(s)
 			return
 		}
 	}
-	w.slice.room--
+	if !w.always {
+		s.room--
+	}
 	r := &b.list[b.n]
 	b.n++
 	*r = results.Request{
@@ -248,13 +251,23 @@ func (w *worker) keep(c *conn, f *flight, received int64, outcome results.Outcom
 	}
 }
 
+// drop counts a request that there is no room for.
+//
+//go:nosplit
+func (w *worker) drop(s *openSlice) {
+	s.dropped++
+	if !s.open {
+		w.totals.Dropped++
+	}
+}
+
 // nextBlock passes on the full block and takes an empty one; nil when there is
 // none.
-func (w *worker) nextBlock() *block {
+func (w *worker) nextBlock(slice int) *block {
 	w.passBlock()
 	select {
 	case w.kept = <-w.mail.emptyBlocks:
-		w.kept.slice, w.kept.n = w.slice.index, 0
+		w.kept.slice, w.kept.n = slice, 0
 	default:
 	}
 	return w.kept
@@ -266,5 +279,8 @@ func (w *worker) passBlock() {
 	if w.kept != nil {
 		w.mail.fullBlocks <- w.kept
 		w.kept = nil
+		if len(w.mail.fullBlocks) == cap(w.mail.fullBlocks)/4 {
+			w.mail.nudge()
+		}
 	}
 }

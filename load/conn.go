@@ -19,6 +19,15 @@ type flight struct {
 	kind     uint16 // index in the mix
 }
 
+// begun is when the request began to count: when it was due, or in a closed loop
+// sent.
+func (f *flight) begun() int64 {
+	if f.intended != 0 {
+		return f.intended
+	}
+	return f.sent
+}
+
 // conn is one connection of a worker, over all its lives.
 type conn struct {
 	fd     int32  // -1: closed

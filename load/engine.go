@@ -175,6 +175,7 @@ func (e *engine) obey(orders <-chan order) error {
 			e.carry(o)
 		case <-e.wake:
 			e.hear()
+			e.gatherBlocks(false)
 		case <-tick.C:
 			e.gather(false)
 			e.beat()

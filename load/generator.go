@@ -44,6 +44,11 @@ type Generator struct {
 	command *exec.Cmd // nil: the engine runs in this process
 	options Options
 	records int
+	record  Recorder // nil: requests are kept for End
+
+	// Of the goroutine that receives, until it has ended.
+	recorded  []results.Request // reused
+	recordErr error             // what came of recording
 
 	replies chan reply
 	gone    chan struct{} // closed when the control socket has ended
@@ -52,6 +57,7 @@ type Generator struct {
 	mu          sync.Mutex
 	slices      map[int]*sliceStore
 	requests    []results.Request
+	late        []results.Interval // of slices that End has returned
 	connections []results.Connection
 	progress    Progress
 	failure     error
@@ -77,12 +83,12 @@ type sliceStore struct {
 	sizes    []int
 }
 
-func newGenerator(control *os.File, command *exec.Cmd, o Options, records int) *Generator {
-	if records <= 0 {
-		records = 4_000_000
+func newGenerator(control *os.File, command *exec.Cmd, o SpawnOptions) *Generator {
+	if o.MaxRecords <= 0 {
+		o.MaxRecords = 4_000_000
 	}
 	g := &Generator{
-		control: control, command: command, options: o, records: records,
+		control: control, command: command, options: o.Load, records: o.MaxRecords, record: o.Recorder,
 		replies:   make(chan reply, 16),
 		gone:      make(chan struct{}),
 		slices:    map[int]*sliceStore{},
@@ -130,7 +136,11 @@ func (g *Generator) Begin(s results.Slice, record bool) error {
 		g.requests = g.requests[:0]
 		g.mu.Unlock()
 	}
-	if err := g.send(kindBegin, order{Index: s.Index, Mode: s.Mode, Record: record, Records: g.records}); err != nil {
+	o := order{Index: s.Index, Mode: s.Mode, Record: record, Records: g.records}
+	if g.record != nil {
+		o.Record, o.Always = true, true
+	}
+	if err := g.send(kindBegin, o); err != nil {
 		return fmt.Errorf("begin slice %d: %w", s.Index, err)
 	}
 	if _, err := g.await(g.patience(), kindBegun); err != nil {
@@ -161,14 +171,15 @@ func (g *Generator) End(index int) (results.Slice, []results.Request, error) {
 	if err := g.send(kindEnd, order{Index: index}); err != nil {
 		return results.Slice{}, nil, fmt.Errorf("end slice %d: %w", index, err)
 	}
-	if _, err := g.await(g.patience(), kindEnded); err != nil {
+	// A recorded slice ends when its last request is answered, or given up.
+	if _, err := g.await(g.options.Timeout+g.patience(), kindEnded); err != nil {
 		return results.Slice{}, nil, fmt.Errorf("end slice %d: %w", index, err)
 	}
 	g.mu.Lock()
 	store := g.slices[index]
 	delete(g.slices, index)
 	requests := g.requests
-	if store == nil || !store.recorded {
+	if store == nil || !store.recorded || g.record != nil {
 		requests = nil
 	}
 	g.mu.Unlock()

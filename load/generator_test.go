@@ -110,18 +110,19 @@ func checkIntervals(t *testing.T, s results.Slice) {
 }
 
 // checkRecords: requests of a connection follow each other in both streams
-// without a gap, answers lie within the slice, and a sync lies between two. Of
+// without a gap, begin within the slice, and a sync lies between two. Of
 // several threads a slice is what all have in common, and records may lie a
 // little outside.
 func checkRecords(t *testing.T, s results.Slice, requests []results.Request, syncs []results.Sync, threads int) {
 	t.Helper()
 	counts := s.Counts()
-	if int64(len(requests)) != counts.OK {
-		t.Errorf("%d records, %d answers", len(requests), counts.OK)
+	// What was due just before the slice and sent in it makes a small difference.
+	if differ := int64(len(requests)) - counts.Sent; differ < -64 || differ > 64 {
+		t.Errorf("%d records, %d sent in the slice", len(requests), counts.Sent)
 	}
 	last := map[uint32]results.Request{}
 	for _, r := range requests {
-		if r.Outcome != results.OK || threads == 1 && (r.Received < s.Start || r.Received > s.End) || r.Intended > r.Sent || r.Sent >= r.Received {
+		if r.Outcome != results.OK || threads == 1 && (r.Intended < s.Start || r.Intended >= s.End) || r.Intended > r.Sent || r.Sent >= r.Received {
 			t.Fatalf("record %+v in a slice from %d to %d", r, s.Start, s.End)
 		}
 		if p, ok := last[r.Conn]; ok && (r.OutEnd != p.OutEnd+uint64(r.OutLen) || r.InEnd != p.InEnd+uint64(r.InLen)) {
@@ -232,7 +233,7 @@ func TestDamagedMessagesEndTheGenerator(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := newGenerator(ours, nil, Defaults(), 0)
+		g := newGenerator(ours, nil, SpawnOptions{Load: Defaults()})
 		g.inside = make(chan error, 1)
 		g.inside <- nil
 		if _, err := theirs.WriteString(message); err != nil {

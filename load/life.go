@@ -40,6 +40,10 @@ func (w *worker) look(now int64) {
 			}
 		}
 	}
+	if w.linger.open {
+		w.lookAt = now + lingerNs
+		w.endLinger(now)
+	}
 	if w.syncing > 0 && now >= w.syncUntil {
 		w.endSync()
 	}
@@ -88,9 +92,7 @@ func (w *worker) lose(c *conn, f *flight, outcome results.Outcome) {
 	if len(w.kinds) > 0 {
 		countLost(&w.kinds[f.kind].counts, outcome)
 	}
-	if w.slice.record {
-		w.keep(c, f, 0, outcome)
-	}
+	w.note(c, f, 0, outcome)
 }
 
 func countLost(counts *results.Counts, outcome results.Outcome) {
@@ -213,6 +215,8 @@ func (w *worker) stopped(now int64) bool {
 	if open > 0 {
 		return false
 	}
+	w.passLate()
+	w.passBlock()
 	w.totals.Counts.Add(w.gap.counts)
 	w.totals.Endings, w.totals.Answers = w.endings, w.answers
 	w.mail.report(report{kind: kindFinal, totals: w.totals, ownLag: w.ownLag})

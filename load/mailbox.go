@@ -99,6 +99,11 @@ func (m *mailbox) report(r report) {
 	m.mu.Lock()
 	m.reports = append(m.reports, r)
 	m.mu.Unlock()
+	m.nudge()
+}
+
+// nudge has the engine look at its mailboxes.
+func (m *mailbox) nudge() {
 	select {
 	case m.wake <- struct{}{}:
 	default:

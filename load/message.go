@@ -48,6 +48,7 @@ type order struct {
 	Mode    results.Mode // begin
 	Record  bool         // begin: keep each request
 	Records int          // begin: most requests to keep
+	Always  bool         // begin: from now on keep every request, outside of slices too
 	Wait    int64        // sync: ns to wait for connections to fall idle
 
 	kind byte // which order: the kind of its message

@@ -67,6 +67,12 @@ func (o *outlet) requests(b *block) {
 func (e *engine) gather(all bool) {
 	for _, m := range e.mails {
 		e.gatherIntervals(m)
+	}
+	e.gatherBlocks(all)
+}
+
+func (e *engine) gatherBlocks(all bool) {
+	for _, m := range e.mails {
 		if !all && len(m.fullBlocks) < cap(m.fullBlocks)/4 {
 			continue
 		}

@@ -104,6 +104,9 @@ func (g *Generator) receiveOne(in *bufio.Reader) error {
 	if err != nil {
 		return err
 	}
+	if kind == kindRequests && g.record != nil {
+		return g.recordRequests(in, n)
+	}
 	if kind == kindRequests {
 		return g.receiveRequests(in, n)
 	}
@@ -144,6 +147,7 @@ func (g *Generator) take(kind byte, body []byte) error {
 		g.mu.Lock()
 		g.connections = append(g.connections, c)
 		g.mu.Unlock()
+		g.recordConnections(c)
 		return err
 	case kindInterval:
 		return g.takeInterval(body)
@@ -178,6 +182,7 @@ func (g *Generator) take(kind byte, body []byte) error {
 		g.mu.Lock()
 		g.connections = append(g.connections, ready.Connections...)
 		g.mu.Unlock()
+		g.recordConnections(ready.Connections...)
 	case kindBegun, kindEnded:
 		if err := g.takeSlice(r); err != nil {
 			return err
@@ -207,12 +212,15 @@ func (g *Generator) takeSlice(r reply) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if r.kind == kindBegun {
-		g.slices[s.Index] = &sliceStore{recorded: s.Record, slice: results.Slice{Index: s.Index, Mode: s.Mode, Start: s.Start}}
+		store := &sliceStore{recorded: s.Record, slice: results.Slice{Index: s.Index, Mode: s.Mode, Start: s.Start}}
+		g.slices[s.Index] = store
+		g.recordSlice(&store.slice)
 		return nil
 	}
 	if store := g.slices[s.Index]; store != nil {
 		store.slice.Start, store.slice.End = s.Start, s.End
 		store.slice.GeneratorNs = s.GeneratorNs
+		g.recordSlice(&store.slice)
 	}
 	return nil
 }
@@ -228,8 +236,25 @@ func (g *Generator) takeInterval(body []byte) error {
 	if store := g.slices[index]; store != nil {
 		store.raw = append(store.raw, body...)
 		store.sizes = append(store.sizes, len(body))
+		return nil
+	}
+	late, _, err := readInterval(body)
+	if err != nil {
+		return err
+	}
+	if late.RoundTrip.Total() > 0 {
+		g.late = append(g.late, late)
 	}
 	return nil
+}
+
+// Late returns, after Stop, the latencies of requests that began in a bare slice
+// and were answered behind its end, as intervals without length and counts.
+// Interval.Slice says which slice they belong to.
+func (g *Generator) Late() []results.Interval {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.late
 }
 
 // decode makes a slice of what arrived of it. Intervals with the same number

@@ -19,6 +19,7 @@ type Summary struct {
 	Totals   Totals
 	Partial  bool   // ended before its time
 	EndedBy  string // what ended it, when Partial
+	Record   error  // what the Recorder said: it got nothing after that
 	Warnings []string
 }
 
@@ -32,7 +33,7 @@ func Start(o Options, records int) (*Generator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start load: %w", err)
 	}
-	g := newGenerator(ours, nil, o, records)
+	g := newGenerator(ours, nil, SpawnOptions{Load: o, MaxRecords: records})
 	g.inside = make(chan error, 1)
 	go func() { g.inside <- serve(theirs, o) }()
 	return g, nil
@@ -94,6 +95,7 @@ func (g *Generator) run(ctx context.Context, progress func(Progress)) (Summary, 
 	if err := g.Close(); err != nil {
 		return s, err
 	}
+	s.Record = g.recordErr // nobody writes it any more
 	return s, nil
 }
 

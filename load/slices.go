@@ -34,6 +34,8 @@ func (w *worker) beginSlice(o order, now int64) {
 	w.endSlice(now)
 	w.totals.Counts.Add(w.gap.counts)
 	w.gap.counts = results.Counts{}
+	w.always = o.Always
+	w.passBlock()
 	w.slice = openSlice{
 		open: true, index: o.Index, mode: o.Mode, start: now,
 		record: o.Record, room: o.Records, cpu: processCPU(),
@@ -85,15 +87,35 @@ func (w *worker) endSlice(now int64) {
 		w.roll(now)
 	}
 	w.pass(now)
-	w.current = w.gap
 	w.passBlock()
-	w.totals.Dropped += w.slice.dropped
-	w.mail.report(report{kind: kindEnded, worker: w.number, kinds: w.kinds, slice: sliceReport{
-		Index: w.slice.index, Mode: w.slice.mode, Start: w.slice.start, End: now,
-		GeneratorNs: processCPU() - w.slice.cpu, Dropped: w.slice.dropped,
-	}})
+	w.current = w.gap
+	ended := linger{open: true, slice: w.slice, kinds: w.kinds, end: now, until: now + w.timeoutNs()}
+	ended.slice.cpu = processCPU() - w.slice.cpu
 	w.kinds = w.gapKinds
-	w.slice = openSlice{}
+	w.slice = openSlice{index: outside, record: w.always, start: now}
+	w.past.add(&ended)
+	w.passLate()
+	if w.linger.open { // the one before still waits: it has waited long enough
+		w.tellEnded(&w.linger)
+		w.linger.open = false
+	}
+	if ended.slice.record && w.owes(now) {
+		w.linger = ended
+		w.lookAt = min(w.lookAt, now+lingerNs)
+		return
+	}
+	w.tellEnded(&ended)
+}
+
+// tellEnded reports an ended slice, with the requests that were kept of it.
+func (w *worker) tellEnded(l *linger) {
+	w.passBlock()
+	s := &l.slice
+	w.totals.Dropped += s.dropped
+	w.mail.report(report{kind: kindEnded, worker: w.number, kinds: l.kinds, slice: sliceReport{
+		Index: s.index, Mode: s.mode, Start: s.start, End: l.end,
+		GeneratorNs: s.cpu, Dropped: s.dropped,
+	}})
 }
 
 // roll ends the intervals whose time is over. When the engine is so far behind
@@ -122,6 +144,9 @@ func (w *worker) pass(end int64) {
 	w.slice.number++
 	w.mail.full <- w.current
 }
+
+// outside is the slice of what ends outside of slices.
+const outside = -1
 
 const (
 	never   = math.MaxInt64 // the end of the interval that is none

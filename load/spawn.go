@@ -39,6 +39,9 @@ type SpawnOptions struct {
 	// dropped and counted. Default 4,000,000 (56 bytes each).
 	MaxRecords int
 
+	// Recorder gets every request of the load, if not nil; End then returns none.
+	Recorder Recorder
+
 	Stderr io.Writer // what the child says; default: nowhere
 }
 
@@ -81,7 +84,7 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Generator, error) {
 		ours.Close()
 		return nil, fmt.Errorf("start load generator %s: %w", o.Executable, err)
 	}
-	return newGenerator(ours, cmd, o.Load, o.MaxRecords), nil
+	return newGenerator(ours, cmd, o), nil
 }
 
 // quietEnv is env, or this process's own if nil, with what a child's runtime

@@ -54,6 +54,9 @@ type worker struct {
 
 	// The books.
 	slice    openSlice
+	past     past      // the slices before
+	linger   linger    // a recorded slice that has ended and waits for answers
+	late     *interval // latencies of a bare slice that has ended; nil: none yet
 	current  *interval
 	gap      *interval   // counts what happens outside of slices
 	kinds    []kindTally // of the open slice, by kind; nil when there is one kind
@@ -66,6 +69,7 @@ type worker struct {
 	inFlight int64 // requests in the rings, timeouts not counted
 	quota    int64 // requests that may still be begun; -1: no limit
 	measured bool  // a measured slice has begun
+	always   bool  // requests are kept outside of slices too
 	spent    bool  // the quota is used up and answered, and the engine told
 
 	lastPart  []byte // the error answer seen last, and its words
@@ -99,7 +103,7 @@ type openSlice struct {
 	record  bool
 	room    int // requests that may still be kept
 	dropped int64
-	cpu     int64 // CPU time of the process at the start
+	cpu     int64 // CPU time of the process at the start; of the slice, when it has ended
 }
 
 // newWorker returns a worker with its connections, opened by the caller.

@@ -17,6 +17,10 @@ import (
 )
 
 const (
+	// firstPatience is how long connections may take to come to rest, and
+	// lastPatience how long at most, after several attempts.
+	firstPatience = 100 * time.Millisecond
+	lastPatience  = time.Second
 	// tapeFull is when a probed slice ends early, percent of the memory for
 	// records: what is left holds what comes until the probes are off.
 	tapeFull = 80
@@ -45,7 +49,9 @@ type driver struct {
 	matcher   *join.Matcher
 	next      int             // index of the next slice
 	begun     results.CPUTime // the target's clocks when the open slice began
-	restless  int             // connections that could not be synced, summed over slices
+	restless  int             // connections that never came to rest, at most
+	patience  time.Duration   // how long they may take the next time
+	resigned  bool            // some never will
 	shortened int             // probed slices that ended because their memory was full
 
 	lost         uint64                // events, up to the last slice
@@ -64,7 +70,7 @@ func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.W
 			Budget: m.options.budget, Slice: m.options.slice, Duration: m.options.load.Duration,
 			Closed: m.options.closedLoop(),
 		}),
-		matcher: join.New(),
+		matcher: join.New(), patience: firstPatience,
 	}, nil
 }
 
@@ -89,7 +95,7 @@ func (d *driver) run(ctx context.Context) error {
 	d.m.join = d.matcher.Account()
 	d.m.warnings = append(d.m.warnings, d.planner.Warnings()...)
 	if d.restless > 0 {
-		d.m.warn("%d times a connection did not come to rest within --timeout: its requests in that slice could not be joined", d.restless)
+		d.m.warn("%d of %d connections never came to rest: requests on them could not be joined", d.restless, d.m.options.load.Connections)
 	}
 	if d.shortened > 0 {
 		d.m.warn("%d probed slices ended early, because the memory for their records was full", d.shortened)

@@ -216,6 +216,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	if m.totals, err = generator.Stop(); err != nil && m.ended == "" {
 		m.warn("%v", err)
 	}
+	m.addLate(generator.Late())
 	if err := process.Refresh(); err != nil && m.ended == "" {
 		m.warn("some functions have no names: %v", err)
 	}

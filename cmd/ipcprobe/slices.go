@@ -61,11 +61,16 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, d.probes.Detach()) }()
-	syncs, err := d.generator.Sync(d.m.options.load.Timeout)
+	syncs, enough, err := d.sync()
 	if err != nil {
 		return err
 	}
-	d.restless += max(0, d.m.options.load.Connections-len(syncs))
+	if !enough {
+		if err := d.probes.Detach(); err != nil {
+			return err
+		}
+		return d.bareSlice(ctx, length)
+	}
 	if err := d.probes.Count(true); err != nil {
 		return err
 	}
@@ -86,6 +91,28 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		}
 	}
 	return errors.Join(waitErr, countErr, turnErr)
+}
+
+// sync brings each connection to rest once. It does not wait long: a server that
+// stalls must not do so unseen, in a gap. When not all have come to rest, the
+// slice had better be a bare one, and the next wait is longer; connections that
+// never rest are left out in the end.
+func (d *driver) sync() (syncs []results.Sync, enough bool, err error) {
+	if syncs, err = d.generator.Sync(d.patience); err != nil {
+		return nil, false, err
+	}
+	missing := d.m.options.load.Connections - len(syncs)
+	switch {
+	case missing <= 0:
+		d.patience = firstPatience
+	case d.patience < lastPatience && !d.resigned:
+		d.patience *= 2
+		return nil, false, nil
+	default:
+		d.resigned, d.patience = true, firstPatience
+		d.restless = max(d.restless, missing)
+	}
+	return syncs, true, nil
 }
 
 // waitForTape waits the slice's length, or until the records' memory fills.
@@ -153,4 +180,16 @@ func (d *driver) countCosts(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.probes.Detach()) }()
 	return d.wait(ctx, costSlice)
+}
+
+// addLate puts the latencies of requests that outlived their slice where they
+// belong.
+func (m *measurement) addLate(late []results.Interval) {
+	for _, interval := range late {
+		for i := range m.slices {
+			if m.slices[i].Index == interval.Slice {
+				m.slices[i].Intervals = append(m.slices[i].Intervals, interval)
+			}
+		}
+	}
 }

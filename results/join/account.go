@@ -41,7 +41,7 @@ type Account struct {
 	Input      int64          // requests handed in
 	Matched    int64          // joined with the kernel's view
 	Unmatched  [reasons]int64 // of the population, without a partner; by Reason
-	Outside    int64          // answered, but not wholly inside the slice and behind the anchor
+	Outside    int64          // answered, but sent outside the slice or before the anchor
 	Unfinished int64          // timed out, broken or censored: no answer to join
 	// Bounded are matched requests that ended in the middle of a send call of
 	// several buffers and were taken before that call's last wake-up. When

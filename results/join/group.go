@@ -155,7 +155,7 @@ func (m *Matcher) groupRequests(in *Input, a *Account) {
 			switch {
 			case !answered(r):
 				a.Unfinished++
-			case r.Sent < in.Start || r.Received > in.End:
+			case r.Sent < in.Start || r.Sent >= in.End:
 				a.Outside++
 			default:
 				a.Unmatched[UnseenConnection]++

@@ -119,7 +119,7 @@ func (c *connection) inPopulation(i int32, a *Account) bool {
 	switch {
 	case !answered(r):
 		a.Unfinished++
-	case r.Sent < c.in.Start || r.Received > c.in.End:
+	case r.Sent < c.in.Start || r.Sent >= c.in.End:
 		a.Outside++
 	case r.Sent < c.from:
 		a.Outside++

@@ -80,7 +80,8 @@ func TestAccountOfOneConnection(t *testing.T) {
 			s.in.Requests[4].Outcome = results.Censored
 		}, 2, nil, 0, 3, 0},
 		{"sent before the slice", func(s *scene) { s.in.Start = 10_001 }, 4, nil, 1, 0, 0},
-		{"received behind the slice", func(s *scene) { s.in.End = 61_999 }, 4, nil, 1, 0, 0},
+		{"received behind the slice", func(s *scene) { s.in.End = 61_999 }, 5, nil, 0, 0, 0},
+		{"sent behind the slice", func(s *scene) { s.in.End = s.in.Requests[4].Sent }, 4, nil, 1, 0, 0},
 		{"sent before the anchor", func(s *scene) {
 			s.in.Syncs[0] = results.Sync{Conn: 3, At: 17_000, Out: 1010, In: 5020}
 		}, 4, nil, 1, 0, 0},

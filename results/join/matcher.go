@@ -6,7 +6,9 @@ import "github.com/ipcprobe/ipcprobe/results"
 
 // Input is one probed slice: both views of it.
 type Input struct {
-	// Start and End bound the population (ns, the load generator's clock).
+	// Start and End bound the population (ns, the load generator's clock): the
+	// requests sent between them, whenever they were answered. The probes must
+	// have been attached until the last answer came.
 	Start, End int64
 	// Requests are the client's records, in any order.
 	Requests []results.Request

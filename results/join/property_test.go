@@ -18,7 +18,7 @@ func population(in *Input) (n int64) {
 	}
 	for _, r := range in.Requests {
 		if (r.Outcome == results.OK || r.Outcome == results.ErrorAnswer) &&
-			r.Sent >= in.Start && r.Sent >= anchor[r.Conn] && r.Received <= in.End {
+			r.Sent >= in.Start && r.Sent >= anchor[r.Conn] && r.Sent < in.End {
 			n++
 		}
 	}
