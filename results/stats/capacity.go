@@ -14,6 +14,7 @@ const (
 	spentShare = 0.90 // of the CPU time there is that counts as all of it
 	stolenPct  = 5.0  // of the machine's time taken by the hypervisor that counts as too much
 	idlePct    = 5.0  // of the machine's time idle that counts as none
+	waitingPct = 50.0 // of a core below which a server with requests to answer waits most of the time
 	fellBehind = 0.98 // of the offered rate that a server that keeps up answers at least
 )
 
@@ -42,8 +43,8 @@ type knee struct {
 // answer; failed requests; the machine, when 5 % of its time was stolen; the
 // server's CPU, when its threads used 90 % of what they could; the machine, when
 // it had no idle time; something the server waits for, when it fell behind with
-// CPU time to spare; and otherwise its queue: it kept up, but requests that came
-// close together had to wait for each other.
+// CPU time to spare or used less than half a core; and otherwise its queue: it
+// kept up, but requests that came close together had to wait for each other.
 func GaveWay(s *results.Search, room Room) (word, reason string) {
 	k := kneeOf(s)
 	if k == nil {
@@ -70,6 +71,9 @@ func GaveWay(s *results.Search, room Room) (word, reason string) {
 			*k.server, threads(room.Threads))
 	case k.achieved < fellBehind*k.rate:
 		return results.GaveUpstream, at + fmt.Sprintf("the server fell behind and used only %.0f %% of a core: it waits for something else, such as an upstream server, a lock or a disk",
+			*k.server)
+	case *k.server < waitingPct:
+		return results.GaveUpstream, at + fmt.Sprintf("requests waited while the server used only %.0f %% of a core: it waits for something else most of the time, such as an upstream server, a lock or a disk",
 			*k.server)
 	}
 	return results.GaveQueue, at + fmt.Sprintf("the server kept up with %.0f %% of a core, but requests that came close together waited for each other", *k.server)

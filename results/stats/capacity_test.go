@@ -40,6 +40,8 @@ func TestGaveWay(t *testing.T) {
 			results.GaveQueue, "kept up with 60 % of a core"},
 		"a server that waits itself": {func(p *results.RateProbe) { p.AchievedRPS = 9_000 }, false, Room{1, 2},
 			results.GaveUpstream, "only 60 % of a core"},
+		"a server that waits most of the time": {func(p *results.RateProbe) { *p.ServerCPUPct = 3 }, false, Room{1, 2},
+			results.GaveUpstream, "only 3 % of a core: it waits"},
 		"stolen time": {func(p *results.RateProbe) { p.StealPct, *p.ServerCPUPct = 12, 99 }, false, Room{1, 2},
 			results.GaveMachine, "took 12 % of the machine's time"},
 		"no idle time": {func(p *results.RateProbe) { p.IdlePct = 1 }, false, Room{1, 2},
