@@ -24,6 +24,7 @@ import (
 type loadOptions struct {
 	load   *load.Options
 	rates  *rateOptions
+	record string
 	format string
 	quiet  bool
 }
@@ -47,6 +48,9 @@ func newLoad(stdout, stderr io.Writer) *cobra.Command {
 				return err
 			}
 			if o.rates.asked(c.Flags()) {
+				if o.record != "" {
+					return errors.New("--record keeps one load, not the many that a search or a curve makes; leave it out")
+				}
 				return tryRates(c.Context(), o, stdout, stderr)
 			}
 			return loadAlone(c.Context(), o, c.Flags().Changed("duration"), stdout, stderr)
@@ -56,6 +60,7 @@ func newLoad(stdout, stderr io.Writer) *cobra.Command {
 	o.load = load.Flags(flags)
 	o.rates = rateFlags(flags)
 	control = load.ControlFlag(flags)
+	flags.StringVar(&o.record, "record", "", "keep every request in `FILE`, for ipcprobe report")
 	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	flags.SortFlags = false
@@ -69,12 +74,26 @@ func loadAlone(ctx context.Context, o *loadOptions, durationSet bool, stdout, st
 	}
 	boundDuration(o.load, durationSet)
 	began := time.Now()
-	summary, err := load.RunChild(ctx, load.SpawnOptions{
-		Executable: "/proc/self/exe", Load: *o.load, Stderr: stderr,
-	}, progressLine(stderr, o.quiet, o.load))
+	spawn := load.SpawnOptions{Executable: "/proc/self/exe", Load: *o.load, Stderr: stderr}
+	var kept *recordFile
+	if o.record != "" {
+		var err error
+		if kept, err = createRecord(o.record, o.load, began); err != nil {
+			return err
+		}
+		spawn.Recorder = kept
+	}
+	summary, err := load.RunChild(ctx, spawn, progressLine(stderr, o.quiet, o.load))
 	clearProgress(stderr, o.quiet)
 	if err != nil {
+		if kept != nil {
+			kept.discard()
+		}
 		return err
+	}
+	var notKept error
+	if kept != nil {
+		notKept = kept.finish(&summary)
 	}
 	r := resultOfLoad(&summary, began)
 	if o.format == "json" {
@@ -82,7 +101,7 @@ func loadAlone(ctx context.Context, o *loadOptions, durationSet bool, stdout, st
 	} else {
 		err = report.LoadText(stdout, r, summary.Totals.Endings, styleOf(stdout))
 	}
-	if err != nil {
+	if err := errors.Join(err, notKept); err != nil {
 		return err
 	}
 	return verdict(ctx, r)
@@ -101,22 +120,37 @@ func (o *loadOptions) check(ctx context.Context) error {
 	return gateway.CheckSocket(ctx, o.load.Socket)
 }
 
+// origin says where and by what a load was made.
+type origin struct {
+	tool        results.Tool
+	startedAt   string
+	command     []string
+	environment results.Environment
+}
+
 // resultOfLoad makes the client's part of a result.
 func resultOfLoad(s *load.Summary, began time.Time) *results.Result {
+	client := stats.Merge([]results.Slice{s.Slice}, results.Bare)
+	return resultOfClient(s, client,
+		clientLoad(&s.Options, client, s.Totals.Counts, time.Duration(s.Slice.End-s.Slice.Start)),
+		origin{results.Tool{Version: version, Commit: commit}, began.UTC().Format(time.RFC3339), os.Args, gateway.ReadEnvironment()})
+}
+
+// resultOfClient makes the same of a load that was made somewhere, sometime.
+func resultOfClient(s *load.Summary, client *stats.Client, l *results.Load, from origin) *results.Result {
 	slices := []results.Slice{s.Slice}
-	client := stats.Merge(slices, results.Bare)
 	r := &results.Result{
 		SchemaVersion: results.SchemaVersion, Valid: true,
-		Tool: results.Tool{Version: version, Commit: commit},
+		Tool: from.tool,
 		Run: results.Run{
-			Name: "load", StartedAt: began.UTC().Format(time.RFC3339),
+			Name: "load", StartedAt: from.startedAt,
 			DurationNs: s.Slice.End - s.Slice.Start, WarmupNs: s.Options.Warmup.Nanoseconds(),
-			Slices: stats.RunSlices(slices), Seed: s.Options.Seed, Command: os.Args,
+			Slices: stats.RunSlices(slices), Seed: s.Options.Seed, Command: from.command,
 			Partial: s.Partial, EndedBy: s.EndedBy,
 		},
 		Target:      results.Target{Socket: s.Options.Socket, Protocol: s.Options.Protocol},
-		Environment: gateway.ReadEnvironment(),
-		Load:        clientLoad(&s.Options, client, s.Totals.Counts, time.Duration(s.Slice.End-s.Slice.Start)),
+		Environment: from.environment,
+		Load:        l,
 		Latency:     client.Latency(),
 		Warnings:    s.Warnings,
 	}
