@@ -37,6 +37,8 @@ PKG ?= ./...
 TEST_FLAGS ?=
 KERNEL_FLAGS ?=
 BENCH ?= .
+# Turns of each client and shape in bench-load, half a second each.
+TURNS ?= 15
 BENCH_FLAGS = -p=1 -run='^$$' -bench='$(BENCH)' -benchmem
 
 C_FILES = $(shell find bpf gateway -name '*.[ch]' | sort)
@@ -47,7 +49,7 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
-.PHONY: help run build generate test test-pure test-kernel bench lint fmt deps clean
+.PHONY: help run build generate test test-pure test-kernel bench bench-load lint fmt deps clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +88,11 @@ bench: build ## the benchmarks; BENCH=regexp and PKG=./folder narrow it down
 	@kernel=$$($(LIST_KERNEL_PACKAGES)); pure=$$($(GO) list $(PKG) | grep -vxF "$$kernel" || true); \
 		[ -z "$$pure" ] || IPCPROBE_TIER=pure $(GO) test $(BENCH_FLAGS) $$pure; \
 		[ -z "$$kernel" ] || $(GO) test -exec $(AS_ROOT) $(BENCH_FLAGS) $$kernel
+
+bench-load: ## the load generator in turn with a plain C client; SHAPE=16conn/64B/pipeline8 for one shape, TURNS=15
+	@$(MAKE) -s -C gateway/peer DIR=$(TEST_BUILD)/peer
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
+		-bench='BenchmarkAgainstC/$(SHAPE)' -benchtime=$(TURNS)x ./load
 
 lint: ## gofmt, go vet, staticcheck, clang-format and the rules of the house
 	@$(DEPS) build lint
