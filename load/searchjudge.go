@@ -30,8 +30,7 @@ type Judge struct {
 	ended    int64             // requests that ended since the load began
 	before   int64             // of them, before the measured part
 	at       int64             // stamp up to which is known what ended
-	times    results.Durations // of the good answers of the measured part
-	good     int64
+	times    results.Durations // of the good answers to requests that began in the measured part
 	failed   int64
 }
 
@@ -75,7 +74,6 @@ func (j *Judge) Add(s *results.Slice) {
 		j.before = j.ended
 		return
 	}
-	j.good += c.OK
 	j.failed += c.Failed()
 	for i := range s.Intervals {
 		j.times.Merge(s.Intervals[i].ResponseTime)
@@ -106,7 +104,7 @@ func (j *Judge) overdue(limit int64) int64 {
 // above is how many requests took longer than limit, and of how many.
 func (j *Judge) above(limit int64) (above, of int64) {
 	late := j.overdue(limit)
-	return j.times.Above(limit) + j.failed + late, j.good + j.failed + late
+	return j.times.Above(limit) + j.failed + late, j.times.Total() + j.failed + late
 }
 
 // Missed is the limit that is missed the most, and whether there is one. Each
@@ -136,10 +134,10 @@ func (j *Judge) Lost() bool {
 	return false
 }
 
-// Requests is how many requests were judged: those that ended in the measured
-// part, and those overdue at its end.
+// Requests is how many requests were judged: those answered or failed in the
+// measured part, and those overdue at its end.
 func (j *Judge) Requests() int64 {
-	n := j.good + j.failed
+	n := j.times.Total() + j.failed
 	for _, l := range j.limits {
 		_, of := j.above(l.LimitNs)
 		n = max(n, of)

@@ -24,6 +24,7 @@ const (
 	minSearchTime = 10 * time.Second
 	minCurveTime  = 5 * time.Second
 	maxSearchTime = time.Hour
+	wideInterval  = 1.2 // upper over lower end above which the answer comes with a warning
 	minCurve      = 3
 	maxCurve      = 50
 )
@@ -183,6 +184,9 @@ func searchOf(ctx context.Context, p *prober, o *loadOptions, r *results.Result)
 	s.RateRPS, s.Interval, s.LowerBound, s.EndedBy = sought.Rate, sought.Interval, sought.LowerBound, sought.EndedBy
 	s.GaveWay, s.Reason = stats.GaveWay(s, stats.Room{Threads: p.server.threads, CPUs: r.Environment.CPUs})
 	r.Search = s
+	if v := s.Interval; v != nil && v[1] > wideInterval*v[0] && !s.LowerBound {
+		r.Warn("the interval is wide: the probes contradict each other or are too few; give more --search-time, or a quieter machine")
+	}
 	if s.LowerBound && err == nil {
 		advice := ""
 		if s.GaveWay == results.GaveGenerator {
