@@ -16,6 +16,9 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
+// ErrGone says that the load generator itself has ended, and not the server.
+var ErrGone = errors.New("the load generator ended unexpectedly")
+
 // errSilent is what becomes of an order that the child does not answer.
 var errSilent = errors.New("the load generator does not answer")
 
@@ -65,7 +68,7 @@ func (g *Generator) lost(err error) error {
 	if g.ended != nil {
 		err = g.ended
 	}
-	return fmt.Errorf("the load generator ended unexpectedly: %w", err)
+	return fmt.Errorf("%w: %w", ErrGone, err)
 }
 
 // receive reads the child's messages until its end.
@@ -83,7 +86,7 @@ func (g *Generator) receive() {
 		g.mu.Lock()
 		g.ended = err
 		g.mu.Unlock()
-		g.fail(fmt.Errorf("the load generator ended unexpectedly: %w", err))
+		g.fail(fmt.Errorf("%w: %w", ErrGone, err))
 		return
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -42,21 +43,42 @@ var hooks = [...]hook{
 // Examine tries each hook and privilege on this machine, one by one, by using
 // it: nothing is concluded from a version. It leaves nothing attached.
 func Examine() []results.Check {
+	lacking, err := Privileged()
+	if err == nil && len(lacking) > 0 {
+		err = unix.EPERM
+	}
+	privileges := outcome("privileges", needsProbes+", CAP_SYS_PTRACE", err)
+	if len(lacking) > 0 {
+		privileges.Detail = "this process lacks " + strings.Join(lacking, ", ")
+	}
 	checks := []results.Check{
-		outcome("kernel type information", "a kernel built with CONFIG_DEBUG_INFO_BTF", examineBTF()),
+		privileges,
+		outcome("kernel type information", "CONFIG_DEBUG_INFO_BTF=y", examineBTF()),
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
 		checks = append(checks, outcome("memory lock limit", "CAP_SYS_RESOURCE, or Linux 5.11", err))
 	}
 	for _, h := range hooks {
-		check := outcome(h.name, h.kernel+", "+needsProbes, examineHook(h.program))
+		// Without the privileges, what fails first says nothing about the kernel.
+		refused := err
+		if refused == nil {
+			refused = examineHook(h.program)
+		}
+		check := outcome(h.name, h.kernel, refused)
 		check.Gives = h.gives
 		checks = append(checks, check)
 	}
-	sampling := outcome("CPU samples (cpu-clock)", "Linux 4.9, "+needsProbes, examineSampling())
+	refused := err
+	if refused == nil {
+		refused = examineSampling()
+	}
+	sampling := outcome("CPU samples (cpu-clock)", "Linux 4.9", refused)
 	sampling.Gives = "top functions, cpu.pb.gz"
-	names := outcome("kernel function names", "kernel.kptr_restrict 0, or 1 with CAP_SYSLOG", examineNames())
+	names := outcome("kernel function names", "kptr_restrict 0, or 1 and CAP_SYSLOG", examineNames())
 	names.Gives, names.Required = "names in kernel stacks", false
+	if !names.Works {
+		names.Remedy = "run with sudo; where that changes nothing: sysctl kernel.kptr_restrict=1"
+	}
 	statistics := outcome("statistics of BPF programs", "Linux 5.8, CAP_SYS_ADMIN", examineStatistics())
 	statistics.Gives, statistics.Required = "ns per run of each probe", false
 	return append(checks, sampling, names, statistics)

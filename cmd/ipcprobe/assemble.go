@@ -33,7 +33,7 @@ func assemble(m *measurement) *results.Result {
 	if mode == results.Probed {
 		r.Warn("the whole run was probed: throughput and response times include the probes' cost")
 	}
-	r.Load = clientLoad(o.load, quoted, m.totals.Counts, m.lengthOf(results.Bare, results.Probed))
+	r.Load = clientLoad(o.load, quoted, m.counted(), m.lengthOf(results.Bare, results.Probed))
 	r.Latency = quoted.Latency()
 	uncertain(r, m.slices, mode)
 
@@ -71,6 +71,18 @@ func (m *measurement) quotedMode() results.Mode {
 	return results.Probed
 }
 
+// counted is what became of the requests since the warm-up. Those under way at its
+// end count where they ended, so that what was sent is what became of it.
+func (m *measurement) counted() results.Counts {
+	c, w := m.totals.Counts, m.warmup.Counts()
+	c.OK -= w.OK
+	c.Error -= w.Error
+	c.Timeout -= w.Timeout
+	c.Broken -= w.Broken
+	c.Sent = c.OK + c.Failed() + c.Censored
+	return c
+}
+
 func runOf(m *measurement) results.Run {
 	o := m.options
 	run := results.Run{
@@ -83,6 +95,8 @@ func runOf(m *measurement) results.Run {
 		run.Partial, run.EndedBy = true, "the target "+m.ended
 	case m.cut != nil:
 		run.Partial, run.EndedBy = true, m.cut.Error()
+	case m.broken != nil:
+		run.Partial, run.EndedBy = true, m.broken.Error()
 	}
 	return run
 }
@@ -142,6 +156,9 @@ func judge(r *results.Result, m *measurement, quoted *stats.Client) {
 	}
 	if m.ended != "" {
 		r.Invalidate("the target " + m.ended + " in the middle of the run")
+	}
+	if m.broken != nil {
+		r.Invalidate(m.broken.Error())
 	}
 	if !m.loss.Reconciled {
 		r.Invalidate("the probes' accounts do not add up: seen is not emitted + filtered + lost")

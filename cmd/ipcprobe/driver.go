@@ -66,10 +66,6 @@ func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.W
 	}
 	return &driver{
 		m: m, generator: g, probes: p, watcher: w, clock: clock,
-		planner: stats.NewPlanner(stats.Plan{
-			Budget: m.options.budget, Slice: m.options.slice, Duration: m.options.load.Duration,
-			Closed: m.options.closedLoop(),
-		}),
 		matcher: join.New(), patience: firstPatience,
 	}, nil
 }
@@ -81,6 +77,7 @@ func (d *driver) close() { _ = d.clock.Close() } // read only
 func (d *driver) run(ctx context.Context) error {
 	o := d.m.options
 	err := d.warmup(ctx)
+	d.plan()
 	for left := o.load.Duration; err == nil && left > 0; left -= o.slice {
 		length := min(o.slice, left)
 		if d.planner.Next() == results.Probed {
@@ -116,6 +113,10 @@ func (d *driver) whyEnded(ctx context.Context, err error) error {
 		case <-d.watcher.Done():
 			d.m.ended = d.watcher.Ending().String()
 		case <-d.generator.Failed():
+			if errors.Is(d.generator.Failure(), load.ErrGone) {
+				d.m.broken = d.generator.Failure()
+				break
+			}
 			d.m.ended = fmt.Sprintf("does not answer any more: %v", d.generator.Failure())
 		case <-time.After(100 * time.Millisecond):
 			return err

@@ -28,6 +28,7 @@ type measurement struct {
 	origin   int64 // CLOCK_MONOTONIC at began
 	server   *server
 	totals   load.Totals
+	warmup   results.Slice   // not quoted
 	slices   []results.Slice // bare and probed, in order
 	probed   time.Duration   // how long the probes were on
 	join     join.Account
@@ -42,6 +43,7 @@ type measurement struct {
 	warnings []string
 	ended    string // how the target ended, when it did
 	cut      error  // interrupted, when it was
+	broken   error  // what became of the load generator, when it ended
 	words    string // the reference gateway's last line
 }
 
@@ -107,6 +109,10 @@ func (m *measurement) load(ctx context.Context, watcher *gateway.Watcher, stderr
 		return err
 	}
 	defer generator.Close()
+	m.server.socket.Holders(ctx)
+	if sharers := m.server.socket.Sharers; len(sharers) > 0 {
+		m.warn("other processes hold the same listening socket and may answer in its place: %v; what they do is not seen", sharers)
+	}
 	if user.UID == 0 && os.Geteuid() == 0 {
 		m.warn("the load generator ran as root, without capabilities: nobody else may write to the socket")
 	}
@@ -217,10 +223,30 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 		m.warn("%v", err)
 	}
 	m.addLate(generator.Late())
+	m.warnOfEndings()
+	if now, err := gateway.Inspect(ctx, pid); err == nil {
+		m.server.target.Threads = max(m.server.target.Threads, now.Threads)
+	}
 	if err := process.Refresh(); err != nil && m.ended == "" {
 		m.warn("some functions have no names: %v", err)
 	}
 	return m.collect(probes, process)
+}
+
+// warnOfEndings says that connections died during the run, and of what: the load
+// was another than the one asked for.
+func (m *measurement) warnOfEndings() {
+	if m.ended != "" {
+		return
+	}
+	var n int64
+	for _, times := range m.totals.Endings {
+		n += times
+	}
+	if n > 0 {
+		m.warn("connections ended %d times in the middle of the run, most of them: %s; they were opened again %d times. The load was not on %d connections all the time",
+			n, mostOften(m.totals.Endings), m.totals.Reconnects, m.options.load.Connections)
+	}
 }
 
 // collect takes what the probes have summed up.

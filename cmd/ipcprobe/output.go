@@ -71,14 +71,14 @@ func writeProfile(folder *store.Folder, m *measurement) error {
 }
 
 // show prints the result: the report, or the JSON and nothing else.
-func show(stdout, stderr io.Writer, o *runOptions, result *results.Result) error {
+func show(stdout, stderr io.Writer, o *runOptions, result *results.Result, stored bool) error {
 	if o.format == "json" {
 		return report.JSON(stdout, result)
 	}
 	if err := report.Text(stdout, result, styleOf(stdout)); err != nil {
 		return err
 	}
-	if !o.quiet {
+	if stored && !o.quiet {
 		fmt.Fprintf(stderr, "\nThe run is in %s\n", o.out)
 	}
 	return nil

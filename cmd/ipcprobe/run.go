@@ -35,6 +35,7 @@ type runOptions struct {
 	args    []string // the whole command line, for the record
 
 	durationSet bool
+	sliceSet    bool
 	onJoined    func([]results.Joined) // sees the joined requests of each slice; nil: nobody does
 }
 
@@ -58,9 +59,19 @@ neither it measures its own reference gateway.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.command = args
 			o.args = os.Args
-			o.durationSet = c.Flags().Changed("duration")
+			o.durationSet, o.sliceSet = c.Flags().Changed("duration"), c.Flags().Changed("slice")
 			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
 				return fmt.Errorf("unknown argument %q; a command to start stands behind --", args[0])
+			}
+			for _, name := range []string{"socket", "out", "name"} {
+				if c.Flags().Changed(name) && c.Flag(name).Value.String() == "" {
+					return fmt.Errorf("--%s is empty; leave it out, or give it a value", name)
+				}
+			}
+			for _, name := range []string{"build", "no-nats"} {
+				if c.Flags().Changed(name) && (o.pid != 0 || len(args) > 0) {
+					return fmt.Errorf("--%s is for the reference gateway; leave it out when the target is another", name)
+				}
 			}
 			if err := o.check(c.Flags().Changed("pid")); err != nil {
 				return err
@@ -113,16 +124,21 @@ func (o *runOptions) check(pidSet bool) error {
 	}
 	boundDuration(o.load, o.durationSet)
 	if o.slice == 0 {
-		o.slice = min(max(o.load.Duration/20, 100*time.Millisecond), time.Second)
+		o.slice = sliceOf(o.load.Duration, 100*time.Millisecond)
 	}
 	now := time.Now()
 	if o.name == "" {
-		o.name = now.Format("20060102-150405")
+		o.name = now.Format("20060102-150405.000")
 	}
 	if o.out == "" {
 		o.out = filepath.Join("results", o.name)
 	}
 	return nil
+}
+
+// sliceOf is the length of the slices of a run: a twentieth of it, within bounds.
+func sliceOf(run, least time.Duration) time.Duration {
+	return min(max(run/20, least), time.Second)
 }
 
 func checkFormat(format string) error {
@@ -165,11 +181,10 @@ func run(ctx context.Context, o *runOptions, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	result := assemble(m)
-	if err := write(folder, result, m); err != nil {
-		return err
-	}
-	if err := show(stdout, stderr, o, result); err != nil {
-		return err
+	// What was measured is shown also where it can't be stored.
+	written := write(folder, result, m)
+	if err := show(stdout, stderr, o, result, written == nil); err != nil || written != nil {
+		return errors.Join(err, written)
 	}
 	return verdict(ctx, result)
 }

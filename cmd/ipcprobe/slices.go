@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/join"
+	"github.com/ipcprobe/ipcprobe/results/stats"
 )
 
 // turn ends the slice that is open and begins one of another mode. It returns
@@ -39,7 +40,26 @@ func (d *driver) warmup(ctx context.Context) error {
 	if _, _, err := d.turn(results.Warmup); err != nil {
 		return err
 	}
-	return d.wait(ctx, d.m.options.load.Warmup)
+	waitErr := d.wait(ctx, d.m.options.load.Warmup)
+	slice, _, err := d.turn(results.Gap)
+	d.m.warmup = slice
+	return errors.Join(waitErr, err)
+}
+
+// plan settles the length of the slices. Where a number of requests ends the run,
+// the warm-up tells how long that will take.
+func (d *driver) plan() {
+	o := d.m.options
+	expected := o.load.Duration
+	if rate := float64(d.m.warmup.Counts().OK) / d.m.warmup.Seconds(); o.load.Requests > 0 && rate > 0 {
+		expected = min(expected, time.Duration(float64(o.load.Requests)/rate*1e9))
+		if !o.sliceSet {
+			o.slice = sliceOf(expected, minSlice)
+		}
+	}
+	d.planner = stats.NewPlanner(stats.Plan{
+		Budget: o.budget, Slice: o.slice, Duration: expected, Closed: o.closedLoop(),
+	})
 }
 
 // bareSlice measures what the client sees, with nothing attached.

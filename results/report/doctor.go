@@ -4,6 +4,7 @@ package report
 
 import (
 	"io"
+	"strings"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -22,10 +23,8 @@ func Doctor(w io.Writer, checks []results.Check, s Style) error {
 		sec.blocks = append(sec.blocks, t)
 		d.sections = append(d.sections, sec)
 	}
-	for _, c := range checks {
-		if !c.Works {
-			d.sections = append(d.sections, ailment(c))
-		}
+	for _, alike := range ailments(checks) {
+		d.sections = append(d.sections, ailment(alike))
 	}
 	d.sections = append(d.sections, section{title: "Outcome", blocks: []block{paragraph{text: outcome(checks)}}})
 	return layText(w, d, s)
@@ -41,10 +40,37 @@ func state(c results.Check) text {
 	return in(warned, "– missing")
 }
 
-// ailment tells all about a check that failed.
-func ailment(c results.Check) section {
-	list := facts{}
-	if c.Needs != "" {
+// ailments gathers the checks that failed in the same way.
+func ailments(checks []results.Check) [][]results.Check {
+	var out [][]results.Check
+next:
+	for _, c := range checks {
+		if c.Works {
+			continue
+		}
+		for i, alike := range out {
+			if a := alike[0]; a.Detail == c.Detail && a.Remedy == c.Remedy && a.Required == c.Required {
+				out[i] = append(alike, c)
+				continue next
+			}
+		}
+		out = append(out, []results.Check{c})
+	}
+	return out
+}
+
+// ailment tells all about checks that failed in the same way.
+func ailment(alike []results.Check) section {
+	c, list := alike[0], facts{}
+	title := truncate(clean(c.Name), 44, "…")
+	if more := len(alike) - 1; more > 0 {
+		title = truncate(clean(c.Name), 32, "…") + " and " + count(int64(more)) + " more"
+		var names []string
+		for _, a := range alike {
+			names = append(names, clean(a.Name))
+		}
+		list = append(list, fact{"these", say(strings.Join(names, ", "))})
+	} else if c.Needs != "" {
 		list = append(list, fact{"needs", say(c.Needs)})
 	}
 	if c.Detail != "" {
@@ -57,7 +83,7 @@ func ailment(c results.Check) section {
 	if c.Required {
 		without = "a run can’t do its whole job without"
 	}
-	return section{title: truncate(clean(c.Name), 44, "…"), remark: without, blocks: []block{list}}
+	return section{title: title, remark: without, blocks: []block{list}}
 }
 
 func outcome(checks []results.Check) text {

@@ -144,7 +144,7 @@ func madeOf(r *results.Result) text {
 		parts[i] = strings.Replace(parts[i], " is ", " ", 1)
 	}
 	t := say("Of a request’s mean round trip of ").and(in(strong, duration(r.Legs.RoundTrip.Mean))).
-		with(", " + listing(parts))
+		with(probedNote(r) + ", " + listing(parts))
 	switch {
 	case left > 0:
 		t = t.with("; " + unit(strconv.FormatInt(left, 10), "%") + " is unaccounted for")
@@ -152,6 +152,23 @@ func madeOf(r *results.Result) text {
 		t = t.with("; the rest is below 1" + string(nbsp) + "%")
 	}
 	return t.with(".")
+}
+
+// stretched is by how much the probes may stretch the round trip before the
+// reader is reminded that the legs are of probed slices.
+const stretched = 1.1
+
+// probedNote sets the mean round trip without probes beside the one with them,
+// where they differ: the first sentence quotes the one, the second the other.
+func probedNote(r *results.Result) string {
+	if r.Latency == nil || r.Latency.RoundTrip == nil || withheld(r) {
+		return ""
+	}
+	bare, probed := r.Latency.RoundTrip.Mean, r.Legs.RoundTrip.Mean
+	if probed < stretched*bare && bare < stretched*probed {
+		return ""
+	}
+	return " with probes (" + duration(bare) + " without)"
 }
 
 // listing joins words as a sentence does: a, b and c.

@@ -5,6 +5,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -55,12 +56,15 @@ func utilisation(c *results.CPU) text {
 func functions(all []results.Function) table {
 	top := slices.Clone(all)
 	slices.SortStableFunc(top, func(a, b results.Function) int { return cmp.Compare(b.SelfPct, a.SelfPct) })
+	top = top[:min(len(top), maxFunctions)]
+	digits := len(count(int64(len(top))))
 	t := table{columns: []col{
-		{title: "   function", flexible: true}, {title: "self", right: true},
+		{title: strings.Repeat(" ", digits+2) + "function", flexible: true}, {title: "self", right: true},
 		{title: "with callees", right: true, dispensable: 2}, {title: "in", flexible: true, most: 18, dispensable: 1},
 	}}
-	for i, f := range top[:min(len(top), maxFunctions)] {
-		number := say(count(int64(i+1)) + "." + string(nbsp))
+	for i, f := range top {
+		place := count(int64(i + 1))
+		number := say(strings.Repeat(nbspace, digits-len(place)) + place + "." + nbspace)
 		t.rows = append(t.rows, []text{number.and(name(f.Function)), say(rough(f.SelfPct)),
 			say(rough(f.TotalPct)), name(f.Object)})
 	}

@@ -163,7 +163,7 @@ func (p *Planner) Warnings() []string {
 	}
 	if p.taken < leastProbed {
 		out = append(out, fmt.Sprintf(
-			"the run had room for %d probed slices only; %d are the least for an interval of the probes' cost. Let it last longer, or make the slices shorter",
+			"the run had room for only %d of the %d probed slices that an interval of the probes' cost takes. Let it last longer, or make the slices shorter",
 			p.taken, leastProbed))
 	}
 	if spent := p.Spent(); spent > p.plan.Budget {
@@ -184,6 +184,6 @@ func (p *Planner) overspent(spent float64) string {
 		return text
 	}
 	enough := time.Duration(float64(p.elapsed) * spent / p.plan.Budget)
-	return text + fmt.Sprintf(": %d probed slices are the least of a run. One of %v would stay within it",
+	return text + fmt.Sprintf(": %d probed slices are the least of a run. A run of %v would stay within it",
 		p.taken, (enough+time.Second-1).Truncate(time.Second))
 }

@@ -49,7 +49,7 @@ func Validity(c *Client, o Offer) []string {
 	if name, lag, response, ok := lateness(c, o); ok && float64(lag) > lagShare*float64(response) {
 		reasons = append(reasons, fmt.Sprintf(
 			"the load generator was late: its %s send lag of %v is above 10 %% of the response time's, %v. Lower the rate, or give it a CPU of its own",
-			name, time.Duration(lag), time.Duration(response)))
+			name, readable(lag), readable(response)))
 	}
 	offered := o.RPS * c.Seconds
 	missing := offered - float64(c.Counts.Sent)
@@ -74,6 +74,15 @@ func Shortfall(c *Client, o Offer) string {
 	}
 	return fmt.Sprintf("the server did not keep up with the rate: it answered %.0f requests/s of the %.0f offered; response times grow with the length of such a run",
 		c.RPS(), o.RPS)
+}
+
+// readable rounds a duration to three digits.
+func readable(ns int64) time.Duration {
+	unit := int64(1)
+	for ns/unit >= 1000 {
+		unit *= 10
+	}
+	return time.Duration(ns).Round(time.Duration(unit))
 }
 
 // lateness picks the percentile at which lag and response time are compared.
