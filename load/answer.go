@@ -144,7 +144,7 @@ func (w *worker) settle(c *conn, now int64) {
 			w.settleKind(f, now)
 		}
 		if w.slice.record {
-			w.keep(&w.slice, c, f, now, results.OK)
+			w.keep(c, f, now, results.OK)
 		}
 		w.inFlight--
 	}
@@ -221,7 +221,8 @@ func (w *worker) explain(part []byte, step wire.Step) {
 // keep writes down a request of a recorded slice.
 //
 //go:nosplit
-func (w *worker) keep(s *openSlice, c *conn, f *flight, received int64, outcome results.Outcome) {
+func (w *worker) keep(c *conn, f *flight, received int64, outcome results.Outcome) {
+	s := w.keeping
 	if s.room == 0 && !w.always {
 		s.dropped++
 		return
@@ -263,6 +264,8 @@ func (w *worker) drop(s *openSlice) {
 
 // nextBlock passes on the full block and takes an empty one; nil when there is
 // none.
+//
+//go:noinline
 func (w *worker) nextBlock(slice int) *block {
 	w.passBlock()
 	select {

@@ -78,12 +78,12 @@ func (w *worker) straggle(c *conn, f *flight, now int64) {
 func (w *worker) note(c *conn, f *flight, received int64, outcome results.Outcome) {
 	begun := f.begun()
 	switch {
-	case w.always:
-		w.keep(&w.slice, c, f, received, outcome)
-	case w.slice.record && begun >= w.slice.start:
-		w.keep(&w.slice, c, f, received, outcome)
+	case w.always, w.slice.record && begun >= w.slice.start:
+		w.keep(c, f, received, outcome)
 	case w.linger.open && begun >= w.linger.slice.start && begun < w.linger.end:
-		w.keep(&w.linger.slice, c, f, received, outcome)
+		w.keeping = &w.linger.slice
+		w.keep(c, f, received, outcome)
+		w.keeping = &w.slice
 	}
 }
 

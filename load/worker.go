@@ -62,6 +62,7 @@ type worker struct {
 	kinds    []kindTally // of the open slice, by kind; nil when there is one kind
 	gapKinds []kindTally // the same outside of slices: never told
 	kept     *block
+	keeping  *openSlice // whose requests keep writes down: slice, or for a moment linger's
 	totals   Totals
 	ownLag   *tally
 	answers  map[string]int64
@@ -124,6 +125,7 @@ func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, 
 		dirty: make([]*conn, 0, len(conns)),
 	}
 	w.current = w.gap
+	w.keeping = &w.slice
 	w.requests()
 	if !s.rate.Closed() {
 		w.schedule = NewSchedule(s.rate, s.options.Arrivals, s.options.Seed)
