@@ -16,11 +16,7 @@
 #define IPCPROBE_SOCKET_H
 
 #include "tape.h"
-
-static __always_inline int is_unix(struct sock *sk)
-{
-	return sk->__sk_common.skc_family == AF_UNIX;
-}
+#include "upstream.h"
 
 static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 {
@@ -52,27 +48,6 @@ static __always_inline struct end *client_end(struct sock *sk)
 	if (end && !end->cookie)
 		end->cookie = bpf_get_socket_cookie(sk);
 	return end;
-}
-
-/* Whose a socket of the target is. */
-enum owner {
-	OWNER_LOAD,	/* a connection of the load generator's */
-	OWNER_UPSTREAM, /* a connection that the target opened */
-	OWNER_OTHER,	/* another client's */
-	OWNER_UNKNOWN,	/* there was no memory to remember it */
-};
-
-/* A TCP connection was accepted if its local port is one that is listened on. */
-static __always_inline enum owner owner_of_inet(struct sock *sk)
-{
-	__u16 family = sk->__sk_common.skc_family, port = sk->__sk_common.skc_num;
-
-	if (family != AF_INET && family != AF_INET6)
-		return OWNER_OTHER;
-	for (int i = 0; i < PORTS; i++)
-		if (listening[i] == port)
-			return OWNER_OTHER;
-	return OWNER_UPSTREAM;
 }
 
 /*
@@ -257,39 +232,6 @@ static __always_inline void handle_server_recv(struct cpu *cpu, struct account *
 	tell_work(record, thread, now);
 	record->bytes = bytes;
 	record->kind = RECORD_TAKEN;
-}
-
-static __always_inline void handle_upstream_send(struct cpu *cpu, int bytes)
-{
-	struct thread *thread = this_thread(0);
-
-	if (thread) {
-		thread->settled_ns = thread->blocked_ns;
-		thread->asked = 1;
-	}
-	if (counting) {
-		cpu->upstream.sends++;
-		cpu->upstream.bytes_out += bytes;
-	}
-}
-
-/* The thread has its answer: it was blocked for it since it asked. */
-static __always_inline void handle_upstream_recv(struct cpu *cpu, int bytes)
-{
-	struct thread *thread = this_thread(0);
-
-	if (thread) {
-		if (thread->blocked_ns != thread->settled_ns)
-			thread->slept_in = SLEPT_UPSTREAM;
-		thread->upstream_ns += thread->blocked_ns - thread->settled_ns;
-		thread->settled_ns = thread->blocked_ns;
-		thread->heard = 1;
-	}
-	upstream_read_ns = bpf_ktime_get_ns();
-	if (counting) {
-		cpu->upstream.receives++;
-		cpu->upstream.bytes_in += bytes;
-	}
 }
 
 static __always_inline void handle_send_length(struct cpu *cpu, struct sock *sk, int ret)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Upstream: connections that the target opened itself, and what it waits for on
+ * them. A wait for upstream is blocked time that an answer from there ended.
+ */
+#ifndef IPCPROBE_UPSTREAM_H
+#define IPCPROBE_UPSTREAM_H
+
+#include "state.h"
+
+static __always_inline int is_unix(struct sock *sk)
+{
+	return sk->__sk_common.skc_family == AF_UNIX;
+}
+
+/* Whose a socket of the target is. */
+enum owner {
+	OWNER_LOAD,	/* a connection of the load generator's */
+	OWNER_UPSTREAM, /* a connection that the target opened */
+	OWNER_OTHER,	/* another client's */
+	OWNER_UNKNOWN,	/* there was no memory to remember it */
+};
+
+/* A TCP connection was accepted if its local port is one that is listened on. */
+static __always_inline enum owner owner_of_inet(struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family, port = sk->__sk_common.skc_num;
+
+	if (family != AF_INET && family != AF_INET6)
+		return OWNER_OTHER;
+	for (int i = 0; i < PORTS; i++)
+		if (listening[i] == port)
+			return OWNER_OTHER;
+	return OWNER_UPSTREAM;
+}
+
+static __always_inline void handle_upstream_send(struct cpu *cpu, int bytes)
+{
+	struct thread *thread = this_thread(0);
+
+	if (thread) {
+		thread->settled_ns = thread->blocked_ns;
+		thread->asked = 1;
+	}
+	if (counting) {
+		cpu->upstream.sends++;
+		cpu->upstream.bytes_out += bytes;
+	}
+}
+
+/* The thread has its answer: it was blocked for it since it asked. */
+static __always_inline void handle_upstream_recv(struct cpu *cpu, int bytes)
+{
+	struct thread *thread = this_thread(0);
+
+	if (thread) {
+		if (thread->blocked_ns != thread->settled_ns)
+			thread->slept_in = SLEPT_UPSTREAM;
+		thread->upstream_ns += thread->blocked_ns - thread->settled_ns;
+		thread->settled_ns = thread->blocked_ns;
+		thread->heard = 1;
+	}
+	upstream_read_ns = bpf_ktime_get_ns();
+	if (counting) {
+		cpu->upstream.receives++;
+		cpu->upstream.bytes_in += bytes;
+	}
+}
+
+#endif
