@@ -262,11 +262,11 @@ func step(n int64) int64 {
 }
 
 // finish returns the slices in their order. One that never ended lasts until its
-// last answer. Intervals in which nothing happened are intervals too, unless a
-// record asks for more of them than there can be.
+// last answer. Intervals in which nothing happened are intervals too, but a file of
+// some bytes must not ask for millions of them.
 func (c *counter) finish() []results.Slice {
 	var out []results.Slice
-	const fillMost = 100_000 // more than a day of them
+	const fillMost = 10_000
 	filled := 0
 	c.place()
 	for _, s := range c.list {
