@@ -92,6 +92,11 @@ func (g *Generator) run(ctx context.Context, progress func(Progress)) (Summary, 
 	if s.Totals, err = g.Stop(); err != nil {
 		return s, err
 	}
+	for _, late := range g.Late() {
+		if late.Slice == s.Slice.Index {
+			s.Slice.Intervals = append(s.Slice.Intervals, late)
+		}
+	}
 	if err := g.Close(); err != nil {
 		return s, err
 	}
