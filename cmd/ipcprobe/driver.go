@@ -21,6 +21,12 @@ const (
 	// lastPatience how long at most, after several attempts.
 	firstPatience = 100 * time.Millisecond
 	lastPatience  = time.Second
+	// After a probed slice the load gets a part of a slice's length to find back
+	// into its own rhythm. Where client and server sleep between requests, who
+	// waits for whom has more than one stable pattern, and the one that the
+	// probes brought about outlives them by a tenth of a second or two.
+	settleShare = 2
+	settleMost  = 250 * time.Millisecond
 	// tapeFull is when a probed slice ends early, percent of the memory for
 	// records: what is left holds what comes until the probes are off.
 	tapeFull = 80

@@ -110,7 +110,10 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 			return err
 		}
 	}
-	return errors.Join(waitErr, countErr, turnErr)
+	if err := errors.Join(waitErr, countErr, turnErr); err != nil {
+		return err
+	}
+	return d.wait(ctx, min(length/settleShare, settleMost))
 }
 
 // sync brings each connection to rest once. It does not wait long: a server that
