@@ -38,7 +38,7 @@ func Flags(fs *pflag.FlagSet) *Options {
 	fs.Var(&value[uint64]{&o.Seed, parseSeed, func(v uint64) string { return strconv.FormatUint(v, 10) }},
 		"seed", "seed `N` of the arrivals")
 	whole(fs, &o.Threads, "threads", "`N` threads that send and receive")
-	length(fs, &o.Spin, "spin", "busy wait of at most `D` before a request is due")
+	length(fs, &o.Spin, "spin", "busy wait of `D` before a request is due, and up to 1ms more where sleeps end late")
 	fs.BoolVar(&o.NoReconnect, "no-reconnect", o.NoReconnect, "leave a connection that died closed")
 	fs.Var(&value[float64]{&o.MaxErrors, parsePercent, func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }},
 		"max-errors", "`PERCENT` of requests that may fail before the run is invalid")

@@ -40,7 +40,7 @@ type Options struct {
 	Timeout     time.Duration // longest wait for an answer
 	Seed        uint64        // of the arrivals
 	Threads     int           // threads that send and receive
-	Spin        time.Duration // open loop: busy wait before a request is due, at most
+	Spin        time.Duration // open loop: busy wait before a request is due; where sleeps end late, up to 1 ms more
 	NoReconnect bool          // leave a connection that died closed
 	MaxErrors   float64       // percent of requests that may fail before the run is invalid
 }

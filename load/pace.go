@@ -77,6 +77,30 @@ func (w *worker) pace(now int64) {
 	}
 }
 
+const (
+	firstMargin = 100_000   // ns; what a virtual machine often takes to wake up
+	mostMargin  = 1_000_000 // ns
+)
+
+// learn takes note of how late the latest sleep ended, so that the next one ends
+// earlier by as much: on a machine that wakes late, or where the server has the
+// CPU for a moment, the busy wait begins before it is due. The margin follows
+// the worst at once and forgets it within some thousand sleeps.
+//
+//go:nosplit
+func (w *worker) learn(now int64) {
+	late := now - w.sleptTo
+	switch {
+	case w.sleptTo == 0 || late < 0:
+		return
+	case late > w.margin:
+		w.margin = min(late+late/4, mostMargin)
+	default:
+		w.margin -= w.margin >> 10
+	}
+	w.sleptTo = 0
+}
+
 // pick is the next connection in turn that has room, or nil.
 //
 //go:nosplit

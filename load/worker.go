@@ -50,6 +50,8 @@ type worker struct {
 	holding  bool  // a request is due and no connection has room
 	turn     int   // connection that is asked first for room
 	dirty    []*conn
+	sleptTo  int64 // open loop: when the latest sleep for a request was to end
+	margin   int64 // ns by which sleeps end too late here, about the worst of late
 	thinking alarms
 
 	// The books.
@@ -121,7 +123,7 @@ func newWorker(s *settings, number int, conns []*conn, mail *mailbox) (*worker, 
 		gap:     &interval{end: never},
 		ownLag:  new(tally),
 		answers: map[string]int64{}, endings: map[string]int64{},
-		quota: -1,
+		quota: -1, margin: firstMargin,
 		dirty: make([]*conn, 0, len(conns)),
 	}
 	w.current = w.gap
@@ -218,6 +220,7 @@ func (w *worker) run() {
 			}
 		case !w.running:
 		case w.schedule != nil:
+			w.learn(now)
 			w.pace(now)
 		case len(w.thinking.list) > 0:
 			w.wakeThinkers(now)
@@ -266,7 +269,8 @@ func (w *worker) patience() int64 {
 	if w.running && !w.stopping {
 		switch {
 		case w.schedule != nil && !w.holding && w.quota != 0:
-			until = min(until, w.due-int64(w.options.Spin))
+			w.sleptTo = w.due - int64(w.options.Spin) - w.margin
+			until = min(until, w.sleptTo)
 		case len(w.thinking.list) > 0:
 			until = min(until, w.thinking.list[0].at-int64(w.options.Spin))
 		case w.schedule == nil && w.options.Think == 0:
@@ -274,7 +278,11 @@ func (w *worker) patience() int64 {
 			return forever
 		}
 	}
-	return until - w.clock.now()
+	wait := until - w.clock.now()
+	if wait <= 0 {
+		w.sleptTo = 0 // it does not sleep
+	}
+	return wait
 }
 
 // timeoutNs is the longest wait for an answer.
