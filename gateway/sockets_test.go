@@ -240,13 +240,13 @@ func TestSharedSocketNamesItsHolders(t *testing.T) {
 func TestSocketInAnotherRoot(t *testing.T) {
 	kerneltest.Root(t)
 	dir := shortDir(t)
-	if err := os.MkdirAll(dir+"/root/real", 0o755); err != nil {
+	if err := os.MkdirAll(dir+"/jail/real", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink("/real", dir+"/root/run"); err != nil {
+	if err := os.Symlink("/real", dir+"/jail/run"); err != nil {
 		t.Fatal(err)
 	}
-	s := run(t, "chroot="+dir+"/root", "listen=/run/a.sock", "ready", "wait")
+	s := run(t, "chroot="+dir+"/jail", "listen=/run/a.sock", "ready", "wait")
 	found, err := s.target(t).Sockets(t.Context())
 	if err != nil || len(found) != 1 {
 		t.Fatalf("found %+v, %v", found, err)
@@ -257,11 +257,11 @@ func TestSocketInAnotherRoot(t *testing.T) {
 	}
 	defer file.Close()
 	dialed(t, "/proc/self/fd/"+strconv.Itoa(int(file.Fd())))
-	got, err := Choose(found, dir+"/root/real/a.sock", s.target(t))
-	if err != nil || got.Address != dir+"/root/real/a.sock" {
+	got, err := Choose(found, dir+"/jail/real/a.sock", s.target(t))
+	if err != nil || got.Address != dir+"/jail/real/a.sock" {
 		t.Errorf("chose %+v, %v", got, err)
 	}
-	who, err := Listeners(t.Context(), dir+"/root/real/a.sock")
+	who, err := Listeners(t.Context(), dir+"/jail/real/a.sock")
 	if err != nil || len(who) != 1 || who[0].Owner != s.Process.Pid {
 		t.Errorf("listeners %+v, %v", who, err)
 	}
