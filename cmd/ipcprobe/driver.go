@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/gateway"
@@ -21,6 +22,9 @@ const (
 	// lastPatience how long at most, after several attempts.
 	firstPatience = 100 * time.Millisecond
 	lastPatience  = time.Second
+	// garbageMost is how much memory may be in use before garbage is collected in
+	// the middle of a slice, bytes.
+	garbageMost = 1 << 30
 	// After a probed slice the load gets a part of a slice's length to find back
 	// into its own rhythm. Where client and server sleep between requests, who
 	// waits for whom has more than one stable pattern, and the one that the
@@ -82,6 +86,9 @@ func (d *driver) close() { _ = d.clock.Close() } // read only
 // answered, the target has ended or the user has had enough.
 func (d *driver) run(ctx context.Context) error {
 	o := d.m.options
+	// Garbage is collected in the gaps alone, or when there is a lot of it.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(garbageMost))
 	err := d.warmup(ctx)
 	d.plan()
 	for left := o.load.Duration; err == nil && left > 0; left -= o.slice {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -113,6 +114,7 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 	if err := errors.Join(waitErr, countErr, turnErr); err != nil {
 		return err
 	}
+	runtime.GC() // here, and not beside the next slice: see run
 	return d.wait(ctx, min(length/settleShare, settleMost))
 }
 
