@@ -234,31 +234,25 @@ static __always_inline void handle_server_recv(struct cpu *cpu, struct account *
 	record->kind = RECORD_TAKEN;
 }
 
-static __always_inline void handle_send_length(struct cpu *cpu, struct sock *sk, int ret)
+/* Bytes that the target has sent or read, where sends is a constant. */
+static __always_inline void handle_target(struct cpu *cpu, struct account *account,
+					  struct sock *sk, int bytes, int sends)
 {
-	struct account *account = &cpu->accounts[PROGRAM_SOCK_SEND_LENGTH];
-	__u32 tgid = current_tgid();
 	struct end *end;
 
-	account->seen++;
-	if (ret <= 0 || (tgid != target_tgid && tgid != client_tgid)) {
-		account->filtered++;
-		return;
-	}
-	if (tgid == client_tgid) {
-		if (is_unix(sk))
-			handle_client_send(cpu, account, sk, ret);
-		else
-			account->filtered++;
-		return;
-	}
 	switch (owner_of(sk, &end)) {
 	case OWNER_LOAD:
-		handle_server_send(cpu, account, end, ret);
+		if (sends)
+			handle_server_send(cpu, account, end, bytes);
+		else
+			handle_server_recv(cpu, account, end, bytes);
 		break;
 	case OWNER_UPSTREAM:
 		account->emitted++;
-		handle_upstream_send(cpu, ret);
+		if (sends)
+			handle_upstream_send(cpu, bytes);
+		else
+			handle_upstream_recv(cpu, bytes);
 		break;
 	case OWNER_OTHER:
 		account->filtered++;
@@ -268,38 +262,34 @@ static __always_inline void handle_send_length(struct cpu *cpu, struct sock *sk,
 	}
 }
 
+static __always_inline void handle_send_length(struct cpu *cpu, struct sock *sk, int ret)
+{
+	struct account *account = &cpu->accounts[PROGRAM_SOCK_SEND_LENGTH];
+	__u32 tgid = current_tgid();
+
+	account->seen++;
+	if (ret > 0 && tgid == target_tgid)
+		handle_target(cpu, account, sk, ret, 1);
+	else if (ret > 0 && tgid == client_tgid && is_unix(sk))
+		handle_client_send(cpu, account, sk, ret);
+	else
+		account->filtered++;
+}
+
 static __always_inline void handle_recv_length(struct cpu *cpu, struct sock *sk, int ret,
 					       int flags)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SOCK_RECV_LENGTH];
 	__u32 tgid = current_tgid();
-	struct end *end;
 
 	account->seen++;
 	/* Bytes that were only peeked at are still to be taken. */
-	if (ret <= 0 || (tgid != target_tgid && tgid != client_tgid) ||
-	    flags & MSG_PEEK) {
-		account->filtered++;
-		return;
-	}
-	if (tgid == client_tgid) {
+	if (ret > 0 && !(flags & MSG_PEEK) && tgid == target_tgid)
+		handle_target(cpu, account, sk, ret, 0);
+	else if (ret > 0 && !(flags & MSG_PEEK) && tgid == client_tgid)
 		handle_client_recv(cpu, account, sk, ret);
-		return;
-	}
-	switch (owner_of(sk, &end)) {
-	case OWNER_LOAD:
-		handle_server_recv(cpu, account, end, ret);
-		break;
-	case OWNER_UPSTREAM:
-		account->emitted++;
-		handle_upstream_recv(cpu, ret);
-		break;
-	case OWNER_OTHER:
+	else
 		account->filtered++;
-		break;
-	default:
-		account->lost++;
-	}
 }
 
 #endif
