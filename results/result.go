@@ -219,7 +219,7 @@ type Exemplar struct {
 
 // Join accounts for the requests of the probed slices.
 type Join struct {
-	Requests   int64            `json:"requests"` // lived wholly inside a probed slice
+	Requests   int64            `json:"requests"` // sent in a probed slice, and answered
 	Matched    int64            `json:"matched"`
 	Unmatched  map[string]int64 `json:"unmatched"` // by reason
 	MatchedPct float64          `json:"matched_pct"`

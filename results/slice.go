@@ -97,7 +97,8 @@ type CPUTime struct {
 }
 
 // Slice is a stretch of the run in one mode. Start and End are stamps of the
-// load generator; requests that live wholly between them belong to it.
+// load generator; requests that begin between them belong to it, however late
+// they are answered.
 type Slice struct {
 	Index       int
 	Mode        Mode

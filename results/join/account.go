@@ -54,7 +54,7 @@ type Account struct {
 	Foreign      int64
 }
 
-// Requests is the population: requests that lived wholly inside a slice and
+// Requests is the population: requests that were sent in a slice and
 // behind their connection's anchor, and were answered.
 func (a Account) Requests() int64 {
 	n := a.Matched

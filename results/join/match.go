@@ -112,7 +112,7 @@ func (c *connection) dropStaleSyncs() {
 	}
 }
 
-// inPopulation tells whether a request lived wholly inside the slice and behind
+// inPopulation tells whether a request was sent inside the slice and behind
 // its connection's first rest. It accounts for those that did not.
 func (c *connection) inPopulation(i int32, a *Account) bool {
 	r := &c.in.Requests[i]
