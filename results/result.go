@@ -265,7 +265,8 @@ type Memory struct {
 	RSSBaselineBytes int64  `json:"rss_baseline_bytes"`
 	RSSPeakBytes     int64  `json:"rss_peak_bytes"`
 	RSSFinalBytes    int64  `json:"rss_final_bytes"`
-	Source           string `json:"source"` // the file in /proc that gave them
+	Source           string `json:"source"`         // the file in /proc that gave them
+	Heap             *Heap  `json:"heap,omitempty"` // with --heap only
 }
 
 // Overhead is the probes' own cost, from neighbouring bare and probed slices:

@@ -79,6 +79,14 @@ func filled(r *results.Result) *results.Result {
 		u.Top = orEmpty(u.Top)
 		c.CPU = &u
 	}
+	if c.Memory != nil && c.Memory.Heap != nil {
+		m, h := *c.Memory, *c.Memory.Heap
+		h.Allocator = orEmpty(h.Allocator)
+		h.Sizes = orEmpty(h.Sizes)
+		h.Sites = orEmpty(h.Sites)
+		m.Heap = &h
+		c.Memory = &m
+	}
 	if c.Overhead != nil {
 		o := *c.Overhead
 		o.Programs = orEmpty(o.Programs)
