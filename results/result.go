@@ -259,16 +259,6 @@ type Function struct {
 	TotalPct float64 `json:"total_pct"`
 }
 
-// Memory is the target's resident set (bytes). Peak is the larger of the
-// samples' maximum and the growth of VmHWM, where the kernel saw one.
-type Memory struct {
-	RSSBaselineBytes int64  `json:"rss_baseline_bytes"`
-	RSSPeakBytes     int64  `json:"rss_peak_bytes"`
-	RSSFinalBytes    int64  `json:"rss_final_bytes"`
-	Source           string `json:"source"`         // the file in /proc that gave them
-	Heap             *Heap  `json:"heap,omitempty"` // with --heap only
-}
-
 // Overhead is the probes' own cost, from neighbouring bare and probed slices:
 // the percentage by which throughput fell (closed loop) and the target's CPU
 // time a request rose.
@@ -310,12 +300,4 @@ type ProgramLoss struct {
 	Emitted  uint64 `json:"emitted"`
 	Filtered uint64 `json:"filtered"`
 	Lost     uint64 `json:"lost"`
-}
-
-// Limit is one --limit and whether it was met.
-type Limit struct {
-	Metric   string  `json:"metric"`
-	Limit    float64 `json:"limit"`
-	Measured float64 `json:"measured"`
-	Met      bool    `json:"met"`
 }

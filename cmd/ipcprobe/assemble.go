@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/limit"
 	"github.com/ipcprobe/ipcprobe/results/profile"
 	"github.com/ipcprobe/ipcprobe/results/stats"
 )
@@ -57,6 +58,7 @@ func assemble(m *measurement) *results.Result {
 		r.Overhead.Programs = m.costs
 	}
 	judge(r, m, quoted)
+	r.Limits = limit.Judge(o.memory.limits.Rules, r)
 	return r
 }
 

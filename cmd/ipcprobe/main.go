@@ -32,6 +32,7 @@ const (
 	exitDone    = 0
 	exitMissed  = 1 // a limit missed, or a regression
 	exitUsage   = 2 // usage or tool error
+	exitUnsure  = 3 // inconclusive
 	exitInvalid = 4 // invalid measurement
 	// A measurement cut short by a signal exits with signalBase plus its number.
 	signalBase = 128

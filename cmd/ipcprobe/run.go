@@ -32,6 +32,7 @@ type runOptions struct {
 	quiet   bool
 	build   string // of the reference gateway
 	noNATS  bool
+	memory  memoryOptions
 	args    []string // the whole command line, for the record
 
 	durationSet bool
@@ -92,6 +93,7 @@ neither it measures its own reference gateway.`,
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	flags.StringVar(&o.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")
+	o.memory.flags(flags)
 	flags.SortFlags = false
 	return command
 }
@@ -198,10 +200,5 @@ func verdict(ctx context.Context, result *results.Result) error {
 	case !result.Valid:
 		return exit(exitInvalid)
 	}
-	for _, limit := range result.Limits {
-		if !limit.Met {
-			return exit(exitMissed)
-		}
-	}
-	return nil
+	return limitsMet(result)
 }

@@ -150,8 +150,9 @@ func openLoop() *results.Result {
 	r.CPU.UtilisationPct, r.CPU.UserPct, r.CPU.KernelPct, r.CPU.NsPerRequest = 31.2, 18, 13.2, 31_200
 	r.Environment.Placement.SharedPct = 12
 	r.Overhead.ThroughputPct, r.Overhead.Quoted, r.Overhead.Interval, r.Overhead.CPUInterval = nil, "cpu", &[2]float64{-0.4, 4.4}, nil
-	r.Limits = []results.Limit{{Metric: "p99", Limit: 10e6, Measured: 1_080_000, Met: true},
-		{Metric: "rss", Limit: 40 << 20, Measured: 47_185_920}}
+	r.Limits = []results.Limit{{Metric: "p99", Bound: "<", Limit: 10e6, Measured: ptr(1_080_000.0), Met: true, Unit: "ns"},
+		{Metric: "rss", Bound: "<", Limit: 40 << 20, Measured: ptr(47_185_920.0), Unit: "bytes"},
+		{Metric: "leak", Bound: "=", Unit: "bytes/1000 requests", Reason: "5,000 requests are too few to tell a leak from a pool that grows"}}
 	r.Target.NATS = &results.NATS{Published: 110_002, Received: 110_002, Answered: 110_002}
 	r.Warn("the steal time of the machine was 0.3 %; see docs/measuring")
 	return r
@@ -221,7 +222,7 @@ func hostile() *results.Result {
 	r.Join.Unmatched = map[string]int64{evil: 20, wide: 11}
 	r.Overhead.Programs[0].Name = evil
 	r.Loss.Lost, r.Loss.Programs = 1, []results.ProgramLoss{{Name: evil + wide, Seen: 1, Lost: 1}}
-	r.Limits = []results.Limit{{Metric: evil, Limit: 1, Measured: 2}}
+	r.Limits = []results.Limit{{Metric: evil, Bound: evil, Limit: 1, Measured: ptr(2.0), Unit: evil}}
 	r.Warnings = []string{evil + wide, "1. not a list", "- nor this", "# nor a heading", "see https://example.org and www.example.org"}
 	return r
 }

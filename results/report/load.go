@@ -23,7 +23,7 @@ func LoadText(w io.Writer, r *results.Result, causes map[string]int64, s Style) 
 		verdict.blocks = invalidity(r)
 	}
 	if len(r.Limits) > 0 {
-		verdict.blocks = append(verdict.blocks, limits(r))
+		verdict.blocks = append(verdict.blocks, limits(r)...)
 	}
 	verdict.blocks = append(verdict.blocks, facts{{"server", targetText(r)}, {"run", runText(r)}})
 	return layText(w, document{sections: []section{

@@ -23,7 +23,7 @@ func verdictSection(r *results.Result) section {
 		}
 	}
 	if len(r.Limits) > 0 {
-		s.blocks = append(s.blocks, limits(r))
+		s.blocks = append(s.blocks, limits(r)...)
 	}
 	s.blocks = append(s.blocks, subject(r))
 	return s
@@ -196,37 +196,4 @@ func subjectName(r *results.Result) text {
 		return say("the target")
 	}
 	return name(truncate(clean(base), 32, "…"))
-}
-
-// limits lists what --limit asked for.
-func limits(r *results.Result) block {
-	list := make(items, len(r.Limits))
-	for i, l := range r.Limits {
-		t := name(l.Metric).with(" limited to ").with(measure(l.Metric, l.Limit))
-		switch {
-		case withheld(r):
-			t = t.with(": ").and(in(warned, "not judged, the measurement is invalid"))
-		case l.Met:
-			t = t.with(": ").and(in(good, "met"), say(" ("+measure(l.Metric, l.Measured)+")"))
-		default:
-			t = t.with(": ").and(in(bad, "missed"), say(" ("+measure(l.Metric, l.Measured)+")"))
-		}
-		list[i] = t
-	}
-	return list
-}
-
-// measure formats a figure in the unit that its metric has.
-func measure(metric string, x float64) string {
-	switch {
-	case metric == "throughput":
-		return unit(significant(x), "requests/s")
-	case metric == "rss":
-		return bytesize(x)
-	case metric == "cpu":
-		return percent(x)
-	case len(metric) > 1 && metric[0] == 'p' && metric[1] >= '0' && metric[1] <= '9':
-		return duration(x)
-	}
-	return significant(x)
 }
