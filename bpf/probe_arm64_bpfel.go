@@ -43,6 +43,14 @@ type ProbeCpu struct {
 		Receives uint64
 		BytesIn  uint64
 	}
+	Traffic ProbeTraffic
+}
+
+type ProbeDurations struct {
+	_       structs.HostLayout
+	Count   uint64
+	TotalNs uint64
+	Bucket  [544]uint64
 }
 
 type ProbeEnd struct {
@@ -51,6 +59,46 @@ type ProbeEnd struct {
 	Out    uint64
 	In     uint64
 }
+
+type ProbeFlow struct {
+	_        structs.HostLayout
+	QueuedNs uint64
+	TakenNs  uint64
+	SentNs   uint64
+	Taken    struct {
+		_          structs.HostLayout
+		KernelNs   uint64
+		BlockedNs  uint64
+		UpstreamNs uint64
+		RunQueueNs uint64
+	}
+	LegNs   [7]uint64
+	Legs    uint32
+	Thread  uint32
+	Slice   uint32
+	Sends   uint32
+	State   uint8
+	Emptied uint8
+	Waited  uint8
+	Pieces  uint8
+	Doubts  uint8
+	Piped   uint8
+	Streams uint8
+	Pad     uint8
+}
+
+type ProbeFlowLeg uint32
+
+const (
+	ProbeFlowLegFLOW_QUEUE_WAIT ProbeFlowLeg = 0
+	ProbeFlowLegFLOW_SERVICE    ProbeFlowLeg = 1
+	ProbeFlowLegFLOW_USER       ProbeFlowLeg = 2
+	ProbeFlowLegFLOW_KERNEL     ProbeFlowLeg = 3
+	ProbeFlowLegFLOW_BLOCKED    ProbeFlowLeg = 4
+	ProbeFlowLegFLOW_UPSTREAM   ProbeFlowLeg = 5
+	ProbeFlowLegFLOW_RUN_QUEUE  ProbeFlowLeg = 6
+	ProbeFlowLegFLOW_LEGS       ProbeFlowLeg = 7
+)
 
 type ProbeProgram uint32
 
@@ -132,6 +180,26 @@ type ProbeThread struct {
 	Pad               [7]uint8
 }
 
+type ProbeTraffic struct {
+	_                   structs.HostLayout
+	Answers             uint64
+	Timed               uint64
+	Piped               uint64
+	Streamed            uint64
+	Unclear             uint64
+	Pieces              uint64
+	Parts               uint64
+	Pushes              uint64
+	Sends               uint64
+	BytesOut            uint64
+	Receives            uint64
+	BytesIn             uint64
+	Connections         uint64
+	PipedConnections    uint64
+	StreamedConnections uint64
+	LeanSends           uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -139,6 +207,9 @@ const (
 	ProbeMapCalls           = "calls"
 	ProbeMapCpus            = "cpus"
 	ProbeMapEnds            = "ends"
+	ProbeMapFlowLegs        = "flow_legs"
+	ProbeMapFlows           = "flows"
+	ProbeMapNames           = "names"
 	ProbeMapSamples         = "samples"
 	ProbeMapTape            = "tape"
 	ProbeMapThreads         = "threads"
@@ -154,16 +225,21 @@ const (
 	ProbeVarChunksTaken     = "chunks_taken"
 	ProbeVarClientTgid      = "client_tgid"
 	ProbeVarCounting        = "counting"
+	ProbeVarLean            = "lean"
 	ProbeVarListening       = "listening"
 	ProbeVarSlice           = "slice"
 	ProbeVarTapeChunks      = "tape_chunks"
 	ProbeVarTargetTgid      = "target_tgid"
 	ProbeVarUnusedAccount   = "unused_account"
 	ProbeVarUnusedCallTable = "unused_call_table"
+	ProbeVarUnusedDurations = "unused_durations"
+	ProbeVarUnusedFlowLeg   = "unused_flow_leg"
 	ProbeVarUnusedProgram   = "unused_program"
 	ProbeVarUnusedRecord    = "unused_record"
 	ProbeVarUnusedSample    = "unused_sample"
+	ProbeVarUnusedTraffic   = "unused_traffic"
 	ProbeVarUpstreamReadNs  = "upstream_read_ns"
+	ProbeVarWatching        = "watching"
 )
 
 // LoadProbe returns the embedded CollectionSpec for Probe.
@@ -223,12 +299,15 @@ type ProbeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProbeMapSpecs struct {
-	Calls   *ebpf.MapSpec `ebpf:"calls"`
-	Cpus    *ebpf.MapSpec `ebpf:"cpus"`
-	Ends    *ebpf.MapSpec `ebpf:"ends"`
-	Samples *ebpf.MapSpec `ebpf:"samples"`
-	Tape    *ebpf.MapSpec `ebpf:"tape"`
-	Threads *ebpf.MapSpec `ebpf:"threads"`
+	Calls    *ebpf.MapSpec `ebpf:"calls"`
+	Cpus     *ebpf.MapSpec `ebpf:"cpus"`
+	Ends     *ebpf.MapSpec `ebpf:"ends"`
+	FlowLegs *ebpf.MapSpec `ebpf:"flow_legs"`
+	Flows    *ebpf.MapSpec `ebpf:"flows"`
+	Names    *ebpf.MapSpec `ebpf:"names"`
+	Samples  *ebpf.MapSpec `ebpf:"samples"`
+	Tape     *ebpf.MapSpec `ebpf:"tape"`
+	Threads  *ebpf.MapSpec `ebpf:"threads"`
 }
 
 // ProbeVariableSpecs contains global variables before they are loaded into the kernel.
@@ -238,16 +317,21 @@ type ProbeVariableSpecs struct {
 	ChunksTaken     *ebpf.VariableSpec `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.VariableSpec `ebpf:"client_tgid"`
 	Counting        *ebpf.VariableSpec `ebpf:"counting"`
+	Lean            *ebpf.VariableSpec `ebpf:"lean"`
 	Listening       *ebpf.VariableSpec `ebpf:"listening"`
 	Slice           *ebpf.VariableSpec `ebpf:"slice"`
 	TapeChunks      *ebpf.VariableSpec `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
 	UnusedAccount   *ebpf.VariableSpec `ebpf:"unused_account"`
 	UnusedCallTable *ebpf.VariableSpec `ebpf:"unused_call_table"`
+	UnusedDurations *ebpf.VariableSpec `ebpf:"unused_durations"`
+	UnusedFlowLeg   *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
 	UnusedProgram   *ebpf.VariableSpec `ebpf:"unused_program"`
 	UnusedRecord    *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedSample    *ebpf.VariableSpec `ebpf:"unused_sample"`
+	UnusedTraffic   *ebpf.VariableSpec `ebpf:"unused_traffic"`
 	UpstreamReadNs  *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
+	Watching        *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // ProbeObjects contains all objects after they have been loaded into the kernel.
@@ -270,12 +354,15 @@ func (o *ProbeObjects) Close() error {
 //
 // It can be passed to LoadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProbeMaps struct {
-	Calls   *ebpf.Map `ebpf:"calls"`
-	Cpus    *ebpf.Map `ebpf:"cpus"`
-	Ends    *ebpf.Map `ebpf:"ends"`
-	Samples *ebpf.Map `ebpf:"samples"`
-	Tape    *ebpf.Map `ebpf:"tape"`
-	Threads *ebpf.Map `ebpf:"threads"`
+	Calls    *ebpf.Map `ebpf:"calls"`
+	Cpus     *ebpf.Map `ebpf:"cpus"`
+	Ends     *ebpf.Map `ebpf:"ends"`
+	FlowLegs *ebpf.Map `ebpf:"flow_legs"`
+	Flows    *ebpf.Map `ebpf:"flows"`
+	Names    *ebpf.Map `ebpf:"names"`
+	Samples  *ebpf.Map `ebpf:"samples"`
+	Tape     *ebpf.Map `ebpf:"tape"`
+	Threads  *ebpf.Map `ebpf:"threads"`
 }
 
 func (m *ProbeMaps) Close() error {
@@ -283,6 +370,9 @@ func (m *ProbeMaps) Close() error {
 		m.Calls,
 		m.Cpus,
 		m.Ends,
+		m.FlowLegs,
+		m.Flows,
+		m.Names,
 		m.Samples,
 		m.Tape,
 		m.Threads,
@@ -296,16 +386,21 @@ type ProbeVariables struct {
 	ChunksTaken     *ebpf.Variable `ebpf:"chunks_taken"`
 	ClientTgid      *ebpf.Variable `ebpf:"client_tgid"`
 	Counting        *ebpf.Variable `ebpf:"counting"`
+	Lean            *ebpf.Variable `ebpf:"lean"`
 	Listening       *ebpf.Variable `ebpf:"listening"`
 	Slice           *ebpf.Variable `ebpf:"slice"`
 	TapeChunks      *ebpf.Variable `ebpf:"tape_chunks"`
 	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`
 	UnusedAccount   *ebpf.Variable `ebpf:"unused_account"`
 	UnusedCallTable *ebpf.Variable `ebpf:"unused_call_table"`
+	UnusedDurations *ebpf.Variable `ebpf:"unused_durations"`
+	UnusedFlowLeg   *ebpf.Variable `ebpf:"unused_flow_leg"`
 	UnusedProgram   *ebpf.Variable `ebpf:"unused_program"`
 	UnusedRecord    *ebpf.Variable `ebpf:"unused_record"`
 	UnusedSample    *ebpf.Variable `ebpf:"unused_sample"`
+	UnusedTraffic   *ebpf.Variable `ebpf:"unused_traffic"`
 	UpstreamReadNs  *ebpf.Variable `ebpf:"upstream_read_ns"`
+	Watching        *ebpf.Variable `ebpf:"watching"`
 }
 
 // ProbePrograms contains all programs after they have been loaded into the kernel.

@@ -22,6 +22,9 @@ type Options struct {
 	Listening []uint16 // TCP ports on which the server listens, at most 16
 	TapeBytes int      // memory for the records of one slice; default 64 MiB
 	SampleHz  int      // CPU samples a second and thread; 0: none
+	// Watch sums up the traffic of any client on the connections that the target
+	// accepts, instead of recording what Client does: see Flows.
+	Watch bool
 }
 
 // defaultTape holds the records of half a second at 400,000 requests/s.
@@ -42,7 +45,10 @@ type Probes struct {
 // with BTF and the sock tracepoints (6.3), and CAP_BPF with CAP_PERFMON; what
 // is missing comes back as an *Unsupported.
 func Open(options Options) (*Probes, error) {
-	if options.TapeBytes == 0 {
+	switch {
+	case options.Watch:
+		options.TapeBytes = 1 // no record is made: one chunk, the least there is
+	case options.TapeBytes == 0:
 		options.TapeBytes = defaultTape
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
@@ -75,10 +81,18 @@ func specFor(options Options) (*ebpf.CollectionSpec, error) {
 	}
 	chunks := chunksIn(options.TapeBytes)
 	spec.Maps[bpf.ProbeMapTape].MaxEntries = chunks * chunkRecords
+	client, watching := uint32(options.Client), uint32(0)
+	if client == 0 {
+		client = ^client // 0 is the kernel's idle task
+	}
+	if options.Watch {
+		watching = 1
+	}
 	for name, value := range map[string]uint32{
 		"target_tgid": uint32(options.Target),
-		"client_tgid": uint32(options.Client),
+		"client_tgid": client,
 		"tape_chunks": chunks,
+		"watching":    watching,
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, fmt.Errorf("set %s: %w", name, err)
@@ -98,6 +112,9 @@ func (p *Probes) Attach() error {
 		return errors.New("attach the probes: already attached")
 	}
 	p.attached = true
+	if err := p.setLean(false); err != nil {
+		return errors.Join(err, p.Detach())
+	}
 	if err := p.tape.reset(p.objects.Cpus); err != nil {
 		return errors.Join(err, p.Detach())
 	}

@@ -33,8 +33,13 @@ struct sock_common {
 	struct cookie64 skc_cookie;
 };
 
+struct sk_buff_head {
+	__u32 qlen;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
 };
 
 struct unix_address;

@@ -13,6 +13,9 @@ const struct sample *unused_sample __attribute__((unused));
 const struct account *unused_account __attribute__((unused));
 const enum program *unused_program __attribute__((unused));
 const struct call_table *unused_call_table __attribute__((unused));
+const struct traffic *unused_traffic __attribute__((unused));
+const enum flow_leg *unused_flow_leg __attribute__((unused));
+const struct durations *unused_durations __attribute__((unused));
 
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(sk_data_ready, struct sock *sk)

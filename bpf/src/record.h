@@ -108,6 +108,30 @@ struct upstream {
 	__u64 bytes_in;
 };
 
+/*
+ * What others' clients and the target did on its accepted connections, while
+ * counting: answers = timed + piped + streamed + unclear.
+ */
+struct traffic {
+	__u64 answers;	/* of which the first send was seen, behind a receive */
+	__u64 timed;	/* their legs were counted */
+	__u64 piped;	/* more was received before them than they answer */
+	__u64 streamed; /* the server paused between their sends */
+	__u64 unclear;	/* their send call was not seen to begin */
+	__u64 pieces;	/* answers to requests that came in several pieces */
+	__u64 parts;	/* answers of several sends */
+	__u64 pushes;	/* sends that nobody was seen to ask for */
+	__u64 sends;
+	__u64 bytes_out;
+	__u64 receives;
+	__u64 bytes_in;
+	/* Since the probes were loaded, counting or not. */
+	__u64 connections;
+	__u64 piped_connections;
+	__u64 streamed_connections;
+	__u64 lean_sends; /* while nothing else was done */
+};
+
 struct account {
 	__u64 seen;
 	__u64 emitted;

@@ -17,6 +17,7 @@
 
 #include "tape.h"
 #include "upstream.h"
+#include "watch.h"
 
 static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 {
@@ -25,6 +26,10 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 	__u32 tgid;
 
 	account->seen++;
+	if (watching) {
+		watch_data_ready(cpu, account, sk);
+		return;
+	}
 	tgid = current_tgid();
 	/* A packet of some other socket can be received in an interrupt of ours. */
 	if (tgid != client_tgid || !is_unix(sk)) {
@@ -166,16 +171,6 @@ static __always_inline void handle_client_recv(struct cpu *cpu, struct account *
 	record->kind = RECORD_DELIVERED;
 }
 
-/*
- * The clocks of a thread inside a call: on the CPU since it was entered means
- * the time since, less what it was off the CPU meanwhile.
- */
-static __always_inline __u64 kernel_clock(struct thread *thread, __u64 now)
-{
-	return thread->kernel_ns +
-	       (thread->enter_ns ? now - thread->enter_ns - off_in_call(thread) : 0);
-}
-
 static __always_inline void handle_server_send(struct cpu *cpu, struct account *account,
 					       struct end *end, int bytes)
 {
@@ -240,6 +235,10 @@ static __always_inline void handle_target(struct cpu *cpu, struct account *accou
 {
 	struct end *end;
 
+	if (watching) {
+		watch_target(cpu, account, sk, bytes, sends);
+		return;
+	}
 	switch (owner_of(sk, &end)) {
 	case OWNER_LOAD:
 		if (sends)

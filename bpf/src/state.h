@@ -115,6 +115,7 @@ struct cpu {
 	__u64 tape; /* chunk << 16 | slots used in it */
 	struct account accounts[PROGRAMS];
 	struct upstream upstream;
+	struct traffic traffic;
 };
 
 struct {
@@ -166,6 +167,16 @@ static __always_inline __u64 off_in_call(struct thread *thread)
 {
 	return thread->blocked_ns - thread->blocked_at_enter_ns + thread->run_queue_ns -
 	       thread->run_queue_at_enter_ns;
+}
+
+/*
+ * The clocks of a thread inside a call: on the CPU since it was entered means
+ * the time since, less what it was off the CPU meanwhile.
+ */
+static __always_inline __u64 kernel_clock(struct thread *thread, __u64 now)
+{
+	return thread->kernel_ns +
+	       (thread->enter_ns ? now - thread->enter_ns - off_in_call(thread) : 0);
 }
 
 #endif

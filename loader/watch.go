@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf/link"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// AttachLean puts on one program that counts the target's sends on connections
+// that it accepted, and does nothing else. It is what runs between the probed
+// slices of traffic that is not ours, of which nobody else knows the rate. Only
+// with Options.Watch; Detach takes it off.
+func (p *Probes) AttachLean() error {
+	if p.attached {
+		return errors.New("attach the counter of answers: the probes are already attached")
+	}
+	p.attached = true
+	if err := p.setLean(true); err != nil {
+		return errors.Join(err, p.Detach())
+	}
+	l, err := link.AttachTracing(link.TracingOptions{Program: p.objects.SockSendLength})
+	if err != nil {
+		return errors.Join(unsupported("attach the counter of answers", err), p.Detach())
+	}
+	p.links = append(p.links, l)
+	return nil
+}
+
+func (p *Probes) setLean(on bool) error {
+	var value uint32
+	if on {
+		value = 1
+	}
+	if err := p.objects.Lean.Set(value); err != nil {
+		return fmt.Errorf("choose what the probes do: %w", err)
+	}
+	return nil
+}
+
+// LeanSends is how many sends AttachLean's program has counted since Open.
+func (p *Probes) LeanSends() (int64, error) {
+	cpus, err := p.cpus()
+	if err != nil {
+		return 0, err
+	}
+	var sends uint64
+	for i := range cpus {
+		sends += cpus[i].Traffic.LeanSends
+	}
+	return int64(sends), nil
+}
+
+func (p *Probes) cpus() ([]bpf.ProbeCpu, error) {
+	var cpus []bpf.ProbeCpu
+	if err := p.objects.Cpus.Lookup(uint32(0), &cpus); err != nil {
+		return nil, fmt.Errorf("read the probes' accounts: %w", err)
+	}
+	return cpus, nil
+}
+
+// Flows reads what was counted of the traffic on the target's accepted
+// connections since Open. Only with Options.Watch.
+func (p *Probes) Flows() (results.Flows, error) {
+	var f results.Flows
+	cpus, err := p.cpus()
+	if err != nil {
+		return f, err
+	}
+	for i := range cpus {
+		t := &cpus[i].Traffic
+		f.Answers += int64(t.Answers)
+		f.Timed += int64(t.Timed)
+		f.Pipelined += int64(t.Piped)
+		f.Streamed += int64(t.Streamed)
+		f.Unclear += int64(t.Unclear)
+		f.Pieces += int64(t.Pieces)
+		f.Parts += int64(t.Parts)
+		f.Pushes += int64(t.Pushes)
+		f.Sends += int64(t.Sends)
+		f.BytesOut += int64(t.BytesOut)
+		f.Receives += int64(t.Receives)
+		f.BytesIn += int64(t.BytesIn)
+		f.Connections += int64(t.Connections)
+		f.PipelinedConnections += int64(t.PipedConnections)
+		f.StreamedConnections += int64(t.StreamedConnections)
+	}
+	for leg := range f.Legs {
+		if f.Legs[leg], err = p.flowLeg(uint32(leg)); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// flowLeg adds up one leg over the CPUs. An exchange may have been counted on one
+// and taken out on another: only the sum means anything.
+func (p *Probes) flowLeg(leg uint32) (results.FlowSum, error) {
+	var cpus []bpf.ProbeDurations
+	if err := p.objects.FlowLegs.Lookup(leg, &cpus); err != nil {
+		return results.FlowSum{}, fmt.Errorf("read the legs of the traffic: %w", err)
+	}
+	sum := results.FlowSum{Buckets: make([]results.Bucket, len(bpf.ProbeDurations{}.Bucket))}
+	for bucket := range sum.Buckets {
+		low, high := bounds(bucket)
+		sum.Buckets[bucket] = results.Bucket{Low: low, High: high}
+	}
+	for i := range cpus {
+		sum.Count += int64(cpus[i].Count)
+		sum.TotalNs += int64(cpus[i].TotalNs)
+		for bucket, count := range cpus[i].Bucket {
+			sum.Buckets[bucket].Count += int64(count)
+		}
+	}
+	return sum, nil
+}
