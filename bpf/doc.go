@@ -5,9 +5,9 @@
 // The sources stand in src, one header an idea: kernel.h declares the kernel
 // fields that are read, record.h what leaves the kernel, state.h what is
 // remembered between events, tape.h how records travel, and socket.h, watch.h,
-// syscall.h, sched.h and sample.h the quantities. probe.bpf.c hangs them on
-// tracepoints. The objects and their Go files are committed, so that a clean
+// syscall.h, sched.h, sample.h, offcpu.h and callpath.h the quantities.
+// probe.bpf.c hangs them on tracepoints. The objects and their Go files are committed, so that a clean
 // clone builds without clang.
 package bpf
 
-//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type call_table -type cpu -type program -type account -type traffic -type flow_leg -type durations Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type absence -type sample_kind -type call_table -type cpu -type program -type account -type traffic -type flow_leg -type durations Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu

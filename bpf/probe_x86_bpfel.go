@@ -13,6 +13,15 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type ProbeAbsence struct {
+	_       structs.HostLayout
+	OffNs   uint64
+	WokenNs uint64
+	RanNs   uint64
+	Thread  uint32
+	SleptIn uint32
+}
+
 type ProbeAccount struct {
 	_        structs.HostLayout
 	Seen     uint64
@@ -35,7 +44,7 @@ type ProbeCallTable struct {
 type ProbeCpu struct {
 	_        structs.HostLayout
 	Tape     uint64
-	Accounts [9]ProbeAccount
+	Accounts [11]ProbeAccount
 	Upstream struct {
 		_        structs.HostLayout
 		Sends    uint64
@@ -112,7 +121,9 @@ const (
 	ProbeProgramPROGRAM_SCHED_WAKEUP     ProbeProgram = 6
 	ProbeProgramPROGRAM_SCHED_WAKING     ProbeProgram = 7
 	ProbeProgramPROGRAM_CPU_SAMPLE       ProbeProgram = 8
-	ProbeProgramPROGRAMS                 ProbeProgram = 9
+	ProbeProgramPROGRAM_OFF_CPU_STACK    ProbeProgram = 9
+	ProbeProgramPROGRAM_CALL_STACK       ProbeProgram = 10
+	ProbeProgramPROGRAMS                 ProbeProgram = 11
 )
 
 type ProbeRecord struct {
@@ -141,12 +152,23 @@ type ProbeSample struct {
 	_           structs.HostLayout
 	AtNs        uint64
 	Thread      uint32
+	Kind        uint32
+	Number      uint32
+	Weight      uint32
 	KernelBytes int32
 	UserBytes   int32
-	Pad         uint32
 	Kernel      [127]uint64
 	User        [127]uint64
 }
+
+type ProbeSampleKind uint32
+
+const (
+	ProbeSampleKindSAMPLE_NONE ProbeSampleKind = 0
+	ProbeSampleKindSAMPLE_CPU  ProbeSampleKind = 1
+	ProbeSampleKindSAMPLE_OFF  ProbeSampleKind = 2
+	ProbeSampleKindSAMPLE_CALL ProbeSampleKind = 3
+)
 
 type ProbeThread struct {
 	_                 structs.HostLayout
@@ -162,6 +184,7 @@ type ProbeThread struct {
 	RunQueueNs        uint64
 	OffNs             uint64
 	RunnableNs        uint64
+	FollowedNs        uint64
 	SleptNs           uint64
 	WokenNs           uint64
 	RanNs             uint64
@@ -204,42 +227,46 @@ type ProbeTraffic struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	ProbeMapCalls           = "calls"
-	ProbeMapCpus            = "cpus"
-	ProbeMapEnds            = "ends"
-	ProbeMapFlowLegs        = "flow_legs"
-	ProbeMapFlows           = "flows"
-	ProbeMapNames           = "names"
-	ProbeMapSamples         = "samples"
-	ProbeMapTape            = "tape"
-	ProbeMapThreads         = "threads"
-	ProbeProgCpuSample      = "cpu_sample"
-	ProbeProgSchedSwitch    = "sched_switch"
-	ProbeProgSchedWakeup    = "sched_wakeup"
-	ProbeProgSchedWaking    = "sched_waking"
-	ProbeProgSkDataReady    = "sk_data_ready"
-	ProbeProgSockRecvLength = "sock_recv_length"
-	ProbeProgSockSendLength = "sock_send_length"
-	ProbeProgSysEnter       = "sys_enter"
-	ProbeProgSysExit        = "sys_exit"
-	ProbeVarChunksTaken     = "chunks_taken"
-	ProbeVarClientTgid      = "client_tgid"
-	ProbeVarCounting        = "counting"
-	ProbeVarLean            = "lean"
-	ProbeVarListening       = "listening"
-	ProbeVarSlice           = "slice"
-	ProbeVarTapeChunks      = "tape_chunks"
-	ProbeVarTargetTgid      = "target_tgid"
-	ProbeVarUnusedAccount   = "unused_account"
-	ProbeVarUnusedCallTable = "unused_call_table"
-	ProbeVarUnusedDurations = "unused_durations"
-	ProbeVarUnusedFlowLeg   = "unused_flow_leg"
-	ProbeVarUnusedProgram   = "unused_program"
-	ProbeVarUnusedRecord    = "unused_record"
-	ProbeVarUnusedSample    = "unused_sample"
-	ProbeVarUnusedTraffic   = "unused_traffic"
-	ProbeVarUpstreamReadNs  = "upstream_read_ns"
-	ProbeVarWatching        = "watching"
+	ProbeMapCalls            = "calls"
+	ProbeMapCpus             = "cpus"
+	ProbeMapEnds             = "ends"
+	ProbeMapFlowLegs         = "flow_legs"
+	ProbeMapFlows            = "flows"
+	ProbeMapNames            = "names"
+	ProbeMapSamples          = "samples"
+	ProbeMapTape             = "tape"
+	ProbeMapThreads          = "threads"
+	ProbeProgCpuSample       = "cpu_sample"
+	ProbeProgSchedSwitch     = "sched_switch"
+	ProbeProgSchedWakeup     = "sched_wakeup"
+	ProbeProgSchedWaking     = "sched_waking"
+	ProbeProgSkDataReady     = "sk_data_ready"
+	ProbeProgSockRecvLength  = "sock_recv_length"
+	ProbeProgSockSendLength  = "sock_send_length"
+	ProbeProgSysEnter        = "sys_enter"
+	ProbeProgSysExit         = "sys_exit"
+	ProbeVarCallShift        = "call_shift"
+	ProbeVarChunksTaken      = "chunks_taken"
+	ProbeVarClientTgid       = "client_tgid"
+	ProbeVarCounting         = "counting"
+	ProbeVarLean             = "lean"
+	ProbeVarListening        = "listening"
+	ProbeVarOffCpuShift      = "off_cpu_shift"
+	ProbeVarSlice            = "slice"
+	ProbeVarTapeChunks       = "tape_chunks"
+	ProbeVarTargetTgid       = "target_tgid"
+	ProbeVarUnusedAbsence    = "unused_absence"
+	ProbeVarUnusedAccount    = "unused_account"
+	ProbeVarUnusedCallTable  = "unused_call_table"
+	ProbeVarUnusedDurations  = "unused_durations"
+	ProbeVarUnusedFlowLeg    = "unused_flow_leg"
+	ProbeVarUnusedProgram    = "unused_program"
+	ProbeVarUnusedRecord     = "unused_record"
+	ProbeVarUnusedSample     = "unused_sample"
+	ProbeVarUnusedSampleKind = "unused_sample_kind"
+	ProbeVarUnusedTraffic    = "unused_traffic"
+	ProbeVarUpstreamReadNs   = "upstream_read_ns"
+	ProbeVarWatching         = "watching"
 )
 
 // LoadProbe returns the embedded CollectionSpec for Probe.
@@ -314,24 +341,28 @@ type ProbeMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProbeVariableSpecs struct {
-	ChunksTaken     *ebpf.VariableSpec `ebpf:"chunks_taken"`
-	ClientTgid      *ebpf.VariableSpec `ebpf:"client_tgid"`
-	Counting        *ebpf.VariableSpec `ebpf:"counting"`
-	Lean            *ebpf.VariableSpec `ebpf:"lean"`
-	Listening       *ebpf.VariableSpec `ebpf:"listening"`
-	Slice           *ebpf.VariableSpec `ebpf:"slice"`
-	TapeChunks      *ebpf.VariableSpec `ebpf:"tape_chunks"`
-	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
-	UnusedAccount   *ebpf.VariableSpec `ebpf:"unused_account"`
-	UnusedCallTable *ebpf.VariableSpec `ebpf:"unused_call_table"`
-	UnusedDurations *ebpf.VariableSpec `ebpf:"unused_durations"`
-	UnusedFlowLeg   *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
-	UnusedProgram   *ebpf.VariableSpec `ebpf:"unused_program"`
-	UnusedRecord    *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedSample    *ebpf.VariableSpec `ebpf:"unused_sample"`
-	UnusedTraffic   *ebpf.VariableSpec `ebpf:"unused_traffic"`
-	UpstreamReadNs  *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
-	Watching        *ebpf.VariableSpec `ebpf:"watching"`
+	CallShift        *ebpf.VariableSpec `ebpf:"call_shift"`
+	ChunksTaken      *ebpf.VariableSpec `ebpf:"chunks_taken"`
+	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Counting         *ebpf.VariableSpec `ebpf:"counting"`
+	Lean             *ebpf.VariableSpec `ebpf:"lean"`
+	Listening        *ebpf.VariableSpec `ebpf:"listening"`
+	OffCpuShift      *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Slice            *ebpf.VariableSpec `ebpf:"slice"`
+	TapeChunks       *ebpf.VariableSpec `ebpf:"tape_chunks"`
+	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
+	UnusedAbsence    *ebpf.VariableSpec `ebpf:"unused_absence"`
+	UnusedAccount    *ebpf.VariableSpec `ebpf:"unused_account"`
+	UnusedCallTable  *ebpf.VariableSpec `ebpf:"unused_call_table"`
+	UnusedDurations  *ebpf.VariableSpec `ebpf:"unused_durations"`
+	UnusedFlowLeg    *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
+	UnusedProgram    *ebpf.VariableSpec `ebpf:"unused_program"`
+	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedSample     *ebpf.VariableSpec `ebpf:"unused_sample"`
+	UnusedSampleKind *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
+	UnusedTraffic    *ebpf.VariableSpec `ebpf:"unused_traffic"`
+	UpstreamReadNs   *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
+	Watching         *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // ProbeObjects contains all objects after they have been loaded into the kernel.
@@ -383,24 +414,28 @@ func (m *ProbeMaps) Close() error {
 //
 // It can be passed to LoadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProbeVariables struct {
-	ChunksTaken     *ebpf.Variable `ebpf:"chunks_taken"`
-	ClientTgid      *ebpf.Variable `ebpf:"client_tgid"`
-	Counting        *ebpf.Variable `ebpf:"counting"`
-	Lean            *ebpf.Variable `ebpf:"lean"`
-	Listening       *ebpf.Variable `ebpf:"listening"`
-	Slice           *ebpf.Variable `ebpf:"slice"`
-	TapeChunks      *ebpf.Variable `ebpf:"tape_chunks"`
-	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`
-	UnusedAccount   *ebpf.Variable `ebpf:"unused_account"`
-	UnusedCallTable *ebpf.Variable `ebpf:"unused_call_table"`
-	UnusedDurations *ebpf.Variable `ebpf:"unused_durations"`
-	UnusedFlowLeg   *ebpf.Variable `ebpf:"unused_flow_leg"`
-	UnusedProgram   *ebpf.Variable `ebpf:"unused_program"`
-	UnusedRecord    *ebpf.Variable `ebpf:"unused_record"`
-	UnusedSample    *ebpf.Variable `ebpf:"unused_sample"`
-	UnusedTraffic   *ebpf.Variable `ebpf:"unused_traffic"`
-	UpstreamReadNs  *ebpf.Variable `ebpf:"upstream_read_ns"`
-	Watching        *ebpf.Variable `ebpf:"watching"`
+	CallShift        *ebpf.Variable `ebpf:"call_shift"`
+	ChunksTaken      *ebpf.Variable `ebpf:"chunks_taken"`
+	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
+	Counting         *ebpf.Variable `ebpf:"counting"`
+	Lean             *ebpf.Variable `ebpf:"lean"`
+	Listening        *ebpf.Variable `ebpf:"listening"`
+	OffCpuShift      *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Slice            *ebpf.Variable `ebpf:"slice"`
+	TapeChunks       *ebpf.Variable `ebpf:"tape_chunks"`
+	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
+	UnusedAbsence    *ebpf.Variable `ebpf:"unused_absence"`
+	UnusedAccount    *ebpf.Variable `ebpf:"unused_account"`
+	UnusedCallTable  *ebpf.Variable `ebpf:"unused_call_table"`
+	UnusedDurations  *ebpf.Variable `ebpf:"unused_durations"`
+	UnusedFlowLeg    *ebpf.Variable `ebpf:"unused_flow_leg"`
+	UnusedProgram    *ebpf.Variable `ebpf:"unused_program"`
+	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
+	UnusedSample     *ebpf.Variable `ebpf:"unused_sample"`
+	UnusedSampleKind *ebpf.Variable `ebpf:"unused_sample_kind"`
+	UnusedTraffic    *ebpf.Variable `ebpf:"unused_traffic"`
+	UpstreamReadNs   *ebpf.Variable `ebpf:"upstream_read_ns"`
+	Watching         *ebpf.Variable `ebpf:"watching"`
 }
 
 // ProbePrograms contains all programs after they have been loaded into the kernel.

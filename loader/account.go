@@ -20,6 +20,8 @@ var programNames = [...]string{
 	bpf.ProbeProgramPROGRAM_SCHED_WAKEUP:     bpf.ProbeProgSchedWakeup,
 	bpf.ProbeProgramPROGRAM_SCHED_WAKING:     bpf.ProbeProgSchedWaking,
 	bpf.ProbeProgramPROGRAM_CPU_SAMPLE:       bpf.ProbeProgCpuSample,
+	bpf.ProbeProgramPROGRAM_OFF_CPU_STACK:    "off_cpu_stack", // within sched_switch
+	bpf.ProbeProgramPROGRAM_CALL_STACK:       "call_stack",    // within sys_enter
 }
 
 // Loss sums the accounts of all programs over all slices so far. Every run of

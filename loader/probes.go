@@ -39,6 +39,7 @@ type Probes struct {
 	sampler  *sampler
 	attached bool
 	slice    uint32 // counts Attach
+	counted  counted
 }
 
 // Open loads the programs and maps; nothing is attached. It needs a kernel
@@ -122,6 +123,9 @@ func (p *Probes) Attach() error {
 	if err := p.objects.Slice.Set(p.slice); err != nil {
 		return errors.Join(fmt.Errorf("number the slice: %w", err), p.Detach())
 	}
+	if err := p.setShifts(); err != nil {
+		return errors.Join(err, p.Detach())
+	}
 	for _, program := range p.tracepoints() {
 		l, err := link.AttachTracing(link.TracingOptions{Program: program})
 		if err != nil {
@@ -142,8 +146,9 @@ func (p *Probes) Attach() error {
 // sums, so they must cover the slice and not what stands around it.
 func (p *Probes) Count(on bool) error {
 	var value uint32
+	p.counted.end = monotonic()
 	if on {
-		value = 1
+		value, p.counted.begin = 1, p.counted.end
 	}
 	if err := p.objects.Counting.Set(value); err != nil {
 		return fmt.Errorf("begin or end the count of system calls: %w", err)
@@ -189,10 +194,8 @@ func (p *Probes) Collect(dst []results.Observation) ([]results.Observation, erro
 	if p.attached {
 		return dst, errors.New("collect the records: the probes are still attached")
 	}
-	if p.sampler != nil {
-		if err := p.sampler.drain(); err != nil {
-			return dst, err
-		}
+	if err := p.endSamples(); err != nil {
+		return dst, err
 	}
 	return p.tape.decode(dst), nil
 }

@@ -3,11 +3,14 @@
 package loader
 
 import (
+	"strings"
+
 	"github.com/ipcprobe/ipcprobe/loader/symbol"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// Stacks gives the CPU samples of all slices so far, with names. Without
+// Stacks gives the distinct stacks of all slices so far, with names, in the order
+// of Sample.Stack. Without
 // frame pointers the kernel's walker loses the way behind the leaf; a stack
 // counts as complete when its outermost frame is a thread's entry.
 func (p *Probes) Stacks(kernel *symbol.Kernel, process *symbol.Process) []results.Stack {
@@ -15,7 +18,7 @@ func (p *Probes) Stacks(kernel *symbol.Kernel, process *symbol.Process) []result
 		return nil
 	}
 	var named []results.Stack
-	for _, s := range p.sampler.stacks.seen {
+	for _, s := range p.sampler.samples.stacks.list {
 		named = append(named, name(s, kernel, process))
 	}
 	return named
@@ -23,12 +26,18 @@ func (p *Probes) Stacks(kernel *symbol.Kernel, process *symbol.Process) []result
 
 func name(s *addresses, kernel *symbol.Kernel, process *symbol.Process) results.Stack {
 	stack := results.Stack{Samples: s.samples}
-	for i, address := range s.kernel {
-		stack.Own = stack.Own || i == 0 && kernel.Own(address, programNames[:])
+	if s.call != "" {
+		stack.Frames = append(stack.Frames, results.Frame{Function: s.call, Object: "[syscall]", Kernel: true})
+	}
+	for _, address := range s.kernel {
+		stack.Own = stack.Own || kernel.Own(address, programNames[:])
 		stack.Frames = append(stack.Frames, kernel.Frame(address))
 	}
 	for i, address := range s.user {
 		stack.Frames = append(stack.Frames, process.Frame(address, i == 0))
+	}
+	if s.away {
+		stack.Frames = belowSwitch(stack.Frames)
 	}
 	if n := len(s.user); n > 0 {
 		stack.Complete = entries[stack.Frames[len(stack.Frames)-1].Function]
@@ -39,6 +48,20 @@ func name(s *addresses, kernel *symbol.Kernel, process *symbol.Process) results.
 		})
 	}
 	return stack
+}
+
+// belowSwitch leaves out the frames of a switch away: those of our program, which
+// the switch calls. They are the same for every stay off the CPU.
+func belowSwitch(frames []results.Frame) []results.Frame {
+	for i := range frames {
+		if !frames[i].Kernel {
+			break
+		}
+		if f := frames[i].Function; f == "__schedule" || strings.HasPrefix(f, "__schedule.") {
+			return frames[i:]
+		}
+	}
+	return frames
 }
 
 // unwindFailure names how an incomplete walk ended, so that totals stay right.

@@ -5,15 +5,12 @@ package loader
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
-
-	"github.com/ipcprobe/ipcprobe/bpf"
 )
 
 // sampler takes CPU samples on a software clock of each CPU (perf cpu-clock); the
@@ -28,8 +25,7 @@ type sampler struct {
 	reader  *ringbuf.Reader
 	period  time.Duration
 	events  []int // perf event descriptors of the slice
-	stacks  *stacks
-	record  ringbuf.Record
+	samples *samples
 }
 
 func openSampler(program *ebpf.Program, samples *ebpf.Map, o Options) (*sampler, error) {
@@ -41,7 +37,7 @@ func openSampler(program *ebpf.Program, samples *ebpf.Map, o Options) (*sampler,
 		program: program,
 		reader:  reader,
 		period:  time.Second / time.Duration(o.SampleHz),
-		stacks:  newStacks(),
+		samples: newSamples(reader),
 	}, nil
 }
 
@@ -96,24 +92,6 @@ func (s *sampler) detach() error {
 	}
 	s.events = s.events[:0]
 	return errors.Join(errs...)
-}
-
-// drain reads what is in the ring and returns; it never waits.
-func (s *sampler) drain() error {
-	s.reader.SetDeadline(time.Unix(1, 0))
-	for {
-		err := s.reader.ReadInto(&s.record)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read the samples' ring: %w", err)
-		}
-		if len(s.record.RawSample) < int(unsafe.Sizeof(bpf.ProbeSample{})) {
-			return fmt.Errorf("read the samples' ring: a sample of %d bytes", len(s.record.RawSample))
-		}
-		s.stacks.add((*bpf.ProbeSample)(unsafe.Pointer(&s.record.RawSample[0])))
-	}
 }
 
 func (s *sampler) close() error {

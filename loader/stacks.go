@@ -3,6 +3,7 @@
 package loader
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/ipcprobe/ipcprobe/bpf"
@@ -11,31 +12,44 @@ import (
 // addresses is one distinct pair of stacks as the kernel gave it, leaf first.
 type addresses struct {
 	kernel, user []uint64
-	userError    int32 // -errno when the user stack could not be walked
+	userError    int32  // -errno when the user stack could not be walked
+	call         string // the system call that was entered; empty for other samples
+	away         bool   // of a thread that left its CPU
 	samples      int64
 }
 
-// stacks counts equal samples.
+// stacks counts equal samples, and numbers them.
 type stacks struct {
-	seen map[string]*addresses
+	seen map[string]int32
+	list []*addresses
 }
 
-func newStacks() *stacks { return &stacks{seen: make(map[string]*addresses)} }
+func newStacks() *stacks { return &stacks{seen: make(map[string]int32)} }
 
-func (s *stacks) add(sample *bpf.ProbeSample) {
+// add counts a sample and returns the number of its stack.
+func (s *stacks) add(sample *bpf.ProbeSample) int32 {
 	kernel := words(sample.Kernel[:], sample.KernelBytes)
 	user := words(sample.User[:], sample.UserBytes)
-	key := string(raw(kernel)) + "|" + string(raw(user))
-	known := s.seen[key]
-	if known == nil {
-		known = &addresses{
+	call := ""
+	if sample.Kind == uint32(bpf.ProbeSampleKindSAMPLE_CALL) {
+		call = nameOf(sample.Number)
+	}
+	away := sample.Kind == uint32(bpf.ProbeSampleKindSAMPLE_OFF)
+	key := fmt.Sprint(away) + call + "|" + string(raw(kernel)) + "|" + string(raw(user))
+	number, known := s.seen[key]
+	if !known {
+		number = int32(len(s.list))
+		s.seen[key] = number
+		s.list = append(s.list, &addresses{
 			kernel:    append([]uint64(nil), kernel...),
 			user:      append([]uint64(nil), user...),
 			userError: min(0, sample.UserBytes),
-		}
-		s.seen[key] = known
+			call:      call,
+			away:      away,
+		})
 	}
-	known.samples++
+	s.list[number].samples++
+	return number
 }
 
 // words cuts a stack to the length in bytes that the kernel returned; a

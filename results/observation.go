@@ -80,6 +80,8 @@ type Joined struct {
 	Service  ServiceSplit
 	Queue    QueueSplit
 	Delivery DeliverySplit
+	TakenBy  uint32 // thread of the server that took its last byte
+	SentBy   uint32 // thread of the server that sent its answer's
 }
 
 // ServiceSplit divides a service time by what the serving thread did in it. The
@@ -137,24 +139,6 @@ func (j *Joined) ReplyDelivery() int64 { return max(0, j.Received-j.Answered) }
 func (j *Joined) Residual() int64 {
 	r := j.RoundTrip() - (j.SendCall() + j.QueueWait() + j.ServiceTime() + j.ReplyDelivery())
 	return max(r, -r)
-}
-
-// Frame is one function of a stack, leaf first in Stack.Frames.
-type Frame struct {
-	Function string // demangled; "[unwind: reason]" where the walk ended early
-	Object   string // base name of the mapped file; "[kernel]", "[vdso]", "[bpf]"
-	BuildID  string // hex; empty when the object has none
-	Address  uint64 // address in the running process (or kernel)
-	Offset   uint64 // address within the file
-	Kernel   bool
-}
-
-// Stack is one call path and how often it was seen.
-type Stack struct {
-	Frames   []Frame // leaf first, kernel frames before user frames
-	Samples  int64
-	Complete bool // the walk reached the thread's start
-	Own      bool // the leaf is one of our own BPF programs
 }
 
 // Bucket counts durations in [Low, High) ns.

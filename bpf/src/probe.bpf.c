@@ -5,11 +5,14 @@
 #include "socket.h"
 #include "syscall.h"
 #include "sched.h"
-#include "sample.h"
+#include "offcpu.h"
+#include "callpath.h"
 
 /* For the bindings that bpf2go makes. */
 const struct record *unused_record __attribute__((unused));
 const struct sample *unused_sample __attribute__((unused));
+const struct absence *unused_absence __attribute__((unused));
+const enum sample_kind *unused_sample_kind __attribute__((unused));
 const struct account *unused_account __attribute__((unused));
 const enum program *unused_program __attribute__((unused));
 const struct call_table *unused_call_table __attribute__((unused));
@@ -52,8 +55,10 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (cpu)
-		handle_sys_enter(cpu, number);
+	if (!cpu)
+		return 0;
+	handle_sys_enter(cpu, number);
+	handle_call_path(ctx, cpu, number);
 	return 0;
 }
 
@@ -73,8 +78,10 @@ int BPF_PROG(sched_switch, _Bool preempt, struct task_struct *prev,
 {
 	struct cpu *cpu = this_cpu();
 
-	if (cpu)
-		handle_switch(cpu, preempt, prev, next);
+	if (!cpu)
+		return 0;
+	handle_switch(cpu, preempt, prev, next);
+	handle_off_cpu(ctx, cpu, prev, next);
 	return 0;
 }
 

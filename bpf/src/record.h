@@ -51,15 +51,35 @@ struct record {
 
 #define STACK_DEPTH 127
 
-/* One CPU sample: the stacks as the kernel's own walker gives them. */
+enum sample_kind {
+	SAMPLE_NONE = 0,
+	SAMPLE_CPU = 1,	 /* found on a CPU by the clock */
+	SAMPLE_OFF = 2,	 /* leaves its CPU; an absence follows when it is back */
+	SAMPLE_CALL = 3, /* enters a system call */
+};
+
+/*
+ * One sample: the stacks of the thread that runs, or that is about to leave.
+ */
 struct sample {
 	__u64 at_ns;
 	__u32 thread;
+	__u32 kind;	    /* enum sample_kind */
+	__u32 number;	    /* the system call that is entered, or left the CPU in */
+	__u32 weight;	    /* how many like it this one stands for */
 	__s32 kernel_bytes; /* length of kernel[], or -errno */
 	__s32 user_bytes;   /* length of user[], or -errno */
-	__u32 pad;
 	__u64 kernel[STACK_DEPTH];
 	__u64 user[STACK_DEPTH];
+};
+
+/* The end of a stay off the CPU whose begin was a sample. */
+struct absence {
+	__u64 off_ns;	/* at_ns of that sample */
+	__u64 woken_ns; /* it became runnable */
+	__u64 ran_ns;	/* it is on a CPU again */
+	__u32 thread;
+	__u32 slept_in; /* the call in which it slept, or a SLEPT_ value */
 };
 
 /*
@@ -97,6 +117,8 @@ enum program {
 	PROGRAM_SCHED_WAKEUP,
 	PROGRAM_SCHED_WAKING,
 	PROGRAM_CPU_SAMPLE,
+	PROGRAM_OFF_CPU_STACK, /* within sched_switch */
+	PROGRAM_CALL_STACK,    /* within sys_enter */
 	PROGRAMS,
 };
 

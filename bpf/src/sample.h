@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * CPU samples: the interrupted thread's kernel and user stack, on a software
- * clock of the CPU.
+ * Samples: the stacks of a thread, and the ring that carries them. Those of CPU
+ * time are taken on a software clock of each CPU; offcpu.h and callpath.h take
+ * theirs where something happens.
  */
 #ifndef IPCPROBE_SAMPLE_H
 #define IPCPROBE_SAMPLE_H
@@ -10,7 +11,7 @@
 
 /*
  * Some hundred samples a second of 2 KiB each: 4 MiB hold two seconds of ten
- * threads. Written by the sampler, drained by user space after the slice, and
+ * threads. Written by the samplers, drained by user space after the slice, and
  * meanwhile when it fills. A sample that finds no room is lost and counted.
  */
 struct {
@@ -18,30 +19,53 @@ struct {
 	__uint(max_entries, 4 << 20);
 } samples SEC(".maps");
 
+/*
+ * Takes the stack of the current thread. User space alone counts for a thread
+ * that enters a call: what the kernel does with it is still to come.
+ */
+static __always_inline void take_sample(struct account *account, void *ctx, __u64 now,
+					__u32 kind, __u32 number, __u32 weight)
+{
+	struct sample *sample = bpf_ringbuf_reserve(&samples, sizeof(*sample), 0);
+
+	if (!sample) {
+		account->lost++;
+		return;
+	}
+	sample->at_ns = now;
+	sample->thread = bpf_get_current_pid_tgid();
+	sample->kind = kind;
+	sample->number = number;
+	sample->weight = weight;
+	sample->kernel_bytes = 0;
+	if (kind != SAMPLE_CALL)
+		sample->kernel_bytes =
+		    bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
+	sample->user_bytes =
+	    bpf_get_stack(ctx, sample->user, sizeof(sample->user), BPF_F_USER_STACK);
+	bpf_ringbuf_submit(sample, BPF_RB_NO_WAKEUP);
+	account->emitted++;
+}
+
 static __always_inline void handle_sample(struct cpu *cpu, void *ctx)
 {
 	struct account *account = &cpu->accounts[PROGRAM_CPU_SAMPLE];
-	struct sample *sample;
 
 	account->seen++;
 	if (current_tgid() != target_tgid || !counting) {
 		account->filtered++;
 		return;
 	}
-	sample = bpf_ringbuf_reserve(&samples, sizeof(*sample), 0);
-	if (!sample) {
-		account->lost++;
-		return;
-	}
-	sample->at_ns = bpf_ktime_get_ns();
-	sample->thread = bpf_get_current_pid_tgid();
-	sample->pad = 0;
-	sample->kernel_bytes =
-	    bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
-	sample->user_bytes =
-	    bpf_get_stack(ctx, sample->user, sizeof(sample->user), BPF_F_USER_STACK);
-	bpf_ringbuf_submit(sample, BPF_RB_NO_WAKEUP);
-	account->emitted++;
+	take_sample(account, ctx, bpf_ktime_get_ns(), SAMPLE_CPU, 0, 1);
+}
+
+/*
+ * A chance of 1 in 2^shift: one that is drawn, because what a server does
+ * repeats itself, and every second event may always be the same one.
+ */
+static __always_inline int drawn(__u32 shift)
+{
+	return !(bpf_get_prandom_u32() & ((1u << (shift & 31)) - 1));
 }
 
 #endif

@@ -60,6 +60,7 @@ struct thread {
 	/* Off the CPU now. */
 	__u64 off_ns;	   /* since when; 0 while it runs */
 	__u64 runnable_ns; /* since when it is runnable; 0 if it is blocked */
+	__u64 followed_ns; /* off_ns, if a stack was taken then */
 
 	/* The latest sleep that is over. */
 	__u64 slept_ns;
@@ -146,6 +147,7 @@ static __always_inline struct thread *thread_of(struct task_struct *task, __u64 
 		thread->enter_ns = 0;
 		thread->ready_ns = 0;
 		thread->off_ns = 0;
+		thread->followed_ns = 0;
 		thread->slept_ns = 0;
 		thread->woken_ns = 0;
 		thread->ran_ns = 0;

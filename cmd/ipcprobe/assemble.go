@@ -42,7 +42,7 @@ func assemble(m *measurement) *results.Result {
 	r.Syscalls = stats.Syscalls(m.calls, requests, errnoName)
 	r.CPU = stats.CPU(m.slices, mode)
 	if r.CPU != nil {
-		sampled(r.CPU, m.stacks)
+		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks))
 	}
 	r.Memory = &m.memory
 	r.Loss = m.loss

@@ -18,6 +18,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/loader/symbol"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/join"
+	"github.com/ipcprobe/ipcprobe/results/profile"
 	"github.com/ipcprobe/ipcprobe/results/stats"
 )
 
@@ -35,7 +36,8 @@ type measurement struct {
 	legs     *stats.Legs
 	tail     *stats.Tail
 	calls    []results.CallTable
-	stacks   []results.Stack
+	samples  *profile.Collector
+	stacks   []results.Stack // distinct ones, in the order of Sample.Stack
 	loss     *results.Loss
 	costs    []results.ProgramCost
 	memory   results.Memory
@@ -59,6 +61,7 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 		return nil, err
 	}
 	m := &measurement{options: o, server: s, legs: stats.NewLegs(), tail: stats.NewTail(), began: time.Now(), origin: monotonic()}
+	m.samples = profile.NewCollector(m.bands)
 	err = m.watch(ctx, stderr)
 	words, stopErr := s.stop()
 	if err != nil {
@@ -69,6 +72,14 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 		m.warn("%v", stopErr)
 	}
 	return m, nil
+}
+
+// bands are the round trips that tell fast requests from slow ones.
+func (m *measurement) bands() profile.Bands {
+	if trip := m.legs.Result().RoundTrip; trip != nil {
+		return profile.Bands{P50: trip.P50, P99: trip.P99}
+	}
+	return profile.Bands{}
 }
 
 // watch measures the server while its memory and its end are looked after.

@@ -7,10 +7,8 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
-	"github.com/ipcprobe/ipcprobe/results/profile"
 	"github.com/ipcprobe/ipcprobe/results/report"
 	"github.com/ipcprobe/ipcprobe/results/stats"
 	"github.com/ipcprobe/ipcprobe/results/store"
@@ -49,25 +47,10 @@ func write(folder *store.Folder, result *results.Result, m *measurement) error {
 			return err
 		}
 	}
-	if err := writeProfile(folder, m); err != nil {
+	if err := writeProfiles(folder, m); err != nil {
 		return err
 	}
 	return folder.Commit()
-}
-
-// writeProfile stores the CPU profile, if samples were to be taken.
-func writeProfile(folder *store.Folder, m *measurement) error {
-	if m.options.hz == 0 {
-		return nil
-	}
-	cpu := profile.CPU{
-		Stacks: m.stacks, Period: time.Second / time.Duration(m.options.hz),
-		Start: m.began, Duration: m.lengthOf(results.Probed),
-	}
-	if err := folder.Write("cpu.pb.gz", func(w io.Writer) error { return profile.Write(w, cpu) }); err != nil {
-		return err
-	}
-	return folder.Write("cpu.folded", func(w io.Writer) error { return profile.Folded(w, m.stacks) })
 }
 
 // show prints the result: the report, or the JSON and nothing else.

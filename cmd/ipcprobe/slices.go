@@ -146,6 +146,9 @@ func (d *driver) waitForTape(ctx context.Context, length time.Duration) error {
 		if err := d.wait(ctx, min(left, tapeLook)); err != nil {
 			return err
 		}
+		if err := d.probes.Drain(); err != nil {
+			return err
+		}
 		if d.probes.TapeUsedPct() > tapeFull {
 			d.shortened++
 			return nil
@@ -172,6 +175,8 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 		Requests: requests, Observations: d.observations, Syncs: syncs, Lost: lost,
 	}, d.joined[:0])
 	d.m.legs.Add(d.joined)
+	join.Serve(d.probes.Samples(), d.joined)
+	d.m.samples.Add(len(d.m.slices)-1, d.probes.Samples())
 	d.m.tail.Add(d.joined)
 	if see := d.m.options.onJoined; see != nil {
 		see(d.joined)

@@ -9,9 +9,11 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// split divides a joined request's legs by what the threads on its way did.
+// split divides a joined request's legs by what the threads on its way did, and
+// names them.
 func (m *Matcher) split(j *results.Joined, found [kinds]*event, in *Input) {
 	taken, sent := &in.Observations[found[taken].source], &in.Observations[found[answer].source]
+	j.TakenBy, j.SentBy = taken.Thread, sent.Thread
 	j.Service = splitService(j.ServiceTime(), taken, sent)
 	j.Queue = splitQueue(j, taken)
 	client := &in.Observations[found[queued].source]

@@ -45,8 +45,26 @@ func stacks() []results.Stack {
 	}
 }
 
-func cpu() CPU {
-	return CPU{Stacks: stacks(), Period: 10 * time.Millisecond, Start: time.Unix(1_700_000_000, 5), Duration: 3 * time.Second}
+// collected has the samples of stacks, 100 of CPU time in one slice.
+func collected(all []results.Stack) *Collector {
+	c := NewCollector(func() Bands { return Bands{} })
+	for i := range all {
+		var samples []results.Sample
+		for range all[i].Samples {
+			samples = append(samples, results.Sample{Stack: int32(i), Kind: results.OnCPU, Thread: 7, Weight: 1})
+		}
+		c.Add(2, samples)
+	}
+	return c
+}
+
+func runOf(all []results.Stack) Run {
+	return Run{Samples: collected(all), Stacks: all, Start: time.Unix(1_700_000_000, 5), Duration: 3 * time.Second}
+}
+
+func cpu() Profile {
+	run := runOf(stacks())
+	return run.CPU(10*time.Millisecond, 0)
 }
 
 func TestProfileReadsBack(t *testing.T) {
@@ -110,7 +128,7 @@ func checkTables(t *testing.T, p *profile.Profile) {
 
 func TestEmptyProfileIsValid(t *testing.T) {
 	var file bytes.Buffer
-	if err := Write(&file, CPU{}); err != nil {
+	if err := Write(&file, Profile{}); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := profile.Parse(&file); err != nil || p.TimeNanos != 0 {
@@ -218,6 +236,11 @@ func TestFullDiskIsReported(t *testing.T) {
 	}
 }
 
+func fuzzed(s []results.Stack) Profile {
+	run := runOf(s)
+	return run.CPU(1, 0)
+}
+
 func FuzzNames(f *testing.F) {
 	f.Add("main", "gateway", uint64(1), uint64(2))
 	f.Add("", "", uint64(0), uint64(1<<64-1))
@@ -228,7 +251,7 @@ func FuzzNames(f *testing.F) {
 			{Function: function, Object: function, Address: b},
 		}}}
 		var file, lines bytes.Buffer
-		if err := Write(&file, CPU{Stacks: s, Period: 1}); err != nil {
+		if err := Write(&file, fuzzed(s)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := profile.Parse(&file); err != nil {

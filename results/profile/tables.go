@@ -4,6 +4,7 @@ package profile
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 
@@ -20,12 +21,18 @@ type place struct {
 	function string
 }
 
+// spot is what makes a mapping one.
+type spot struct {
+	object string
+	results.Mapping
+}
+
 // named is what makes a function one.
-type named struct{ function, object string }
+type named struct{ function, object, file string }
 
 // tables are a profile's mappings, locations and functions while they grow.
 type tables struct {
-	mappings  map[string]*profile.Mapping // by object
+	mappings  map[spot]*profile.Mapping
 	locations map[place]*profile.Location
 	functions map[named]*profile.Function
 
@@ -36,15 +43,35 @@ type tables struct {
 
 func newTables() *tables {
 	return &tables{
-		mappings:  make(map[string]*profile.Mapping),
+		mappings:  make(map[spot]*profile.Mapping),
 		locations: make(map[place]*profile.Location),
 		functions: make(map[named]*profile.Function),
 	}
 }
 
-// location returns the location of a frame, a new one where it is the first.
-func (t *tables) location(f *results.Frame) *profile.Location {
-	at := place{f.Address, f.Object, f.Function}
+// path returns the locations of a stack, leaf first. Functions that were put into
+// another share its location.
+func (t *tables) path(s *results.Stack) []*profile.Location {
+	if len(s.Frames) == 0 {
+		return []*profile.Location{t.location([]results.Frame{{Function: noStack}})}
+	}
+	var out []*profile.Location
+	for i := 0; i < len(s.Frames); {
+		n := i + 1
+		for n < len(s.Frames) && s.Frames[n-1].Inlined && s.Frames[n].Address == s.Frames[i].Address {
+			n++
+		}
+		out = append(out, t.location(s.Frames[i:n]))
+		i = n
+	}
+	return out
+}
+
+// location returns the location of a frame, with what was put into it before
+// it; a new one where it is the first.
+func (t *tables) location(frames []results.Frame) *profile.Location {
+	f := &frames[len(frames)-1]
+	at := place{f.Address, f.Object, frames[0].Function}
 	if l := t.locations[at]; l != nil {
 		return l
 	}
@@ -52,7 +79,12 @@ func (t *tables) location(f *results.Frame) *profile.Location {
 		ID:      uint64(len(t.locationList) + 1),
 		Address: f.Address,
 		Mapping: t.mapping(f),
-		Line:    []profile.Line{{Function: t.function(f)}},
+	}
+	if l.Mapping != nil && len(frames) > 1 {
+		l.Mapping.HasInlineFrames = true
+	}
+	for i := range frames {
+		l.Line = append(l.Line, profile.Line{Function: t.function(&frames[i]), Line: int64(frames[i].Line)})
 	}
 	t.locations[at] = l
 	t.locationList = append(t.locationList, l)
@@ -60,7 +92,7 @@ func (t *tables) location(f *results.Frame) *profile.Location {
 }
 
 func (t *tables) function(f *results.Frame) *profile.Function {
-	key := named{f.Function, f.Object}
+	key := named{f.Function, f.Object, f.File}
 	if fn := t.functions[key]; fn != nil {
 		return fn
 	}
@@ -68,28 +100,47 @@ func (t *tables) function(f *results.Frame) *profile.Function {
 		ID:         uint64(len(t.functionList) + 1),
 		Name:       clean(f.Function),
 		SystemName: clean(f.Function),
+		Filename:   clean(f.File),
+	}
+	if f.Symbol != "" {
+		fn.SystemName = clean(f.Symbol)
 	}
 	t.functions[key] = fn
 	t.functionList = append(t.functionList, fn)
 	return fn
 }
 
-// mapping returns the mapping of a frame's object, widened to hold the frame.
-// Only addresses that were seen bound it: where else the object was mapped is
-// not known here. A frame without an address or an object has none.
+// mapping returns the mapping of a frame. Where the process's own is not known,
+// as for the kernel's, it is bounded by the addresses that were seen. A frame
+// without an address or an object has none.
 func (t *tables) mapping(f *results.Frame) *profile.Mapping {
 	if f.Object == "" || f.Address == 0 {
 		return nil
 	}
-	m := t.mappings[f.Object]
+	key := spot{object: f.Object}
+	if f.Mapping != nil && f.Address >= f.Mapping.Start && f.Address < f.Mapping.Limit {
+		key.Mapping = *f.Mapping
+	}
+	m := t.mappings[key]
 	if m == nil {
 		m = &profile.Mapping{
 			Start: f.Address, Limit: f.Address + 1, Offset: f.Offset,
 			File: clean(f.Object), BuildID: clean(f.BuildID),
 			HasFunctions: true,
 		}
-		t.mappings[f.Object] = m
+		if own := key.Mapping; own.Limit > 0 {
+			m.Start, m.Limit, m.Offset, m.File = own.Start, own.Limit, own.Offset, clean(own.File)
+			if m.BuildID == "" {
+				m.BuildID = clean(own.BuildID)
+			}
+		}
+		t.mappings[key] = m
 		t.mappingList = append(t.mappingList, m)
+	}
+	if f.Line > 0 {
+		m.HasFilenames, m.HasLineNumbers = true, true
+	}
+	if key.Limit > 0 {
 		return m
 	}
 	if f.Address < m.Start {
@@ -103,7 +154,7 @@ func (t *tables) mapping(f *results.Frame) *profile.Mapping {
 // real files come before the kernel and other things in brackets.
 func (t *tables) finish() ([]*profile.Mapping, []*profile.Location, []*profile.Function) {
 	slices.SortStableFunc(t.mappingList, func(a, b *profile.Mapping) int {
-		return cmp.Compare(bracketed(a.File), bracketed(b.File))
+		return cmp.Compare(rank(a.File), rank(b.File))
 	})
 	for i, m := range t.mappingList {
 		m.ID = uint64(i + 1)
@@ -111,8 +162,8 @@ func (t *tables) finish() ([]*profile.Mapping, []*profile.Location, []*profile.F
 	return t.mappingList, t.locationList, t.functionList
 }
 
-func bracketed(object string) int {
-	switch {
+func rank(file string) int {
+	switch object := path.Base(file); {
 	case strings.HasPrefix(object, "["):
 		return 2
 	case strings.Contains(object, ".so"):

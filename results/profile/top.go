@@ -35,7 +35,7 @@ func Top(stacks []results.Stack, n int) []results.Function {
 			if strings.HasPrefix(f.Function, "[unwind:") {
 				continue
 			}
-			key := named{f.Function, f.Object}
+			key := named{function: f.Function, object: f.Object}
 			of := byName[key]
 			if of == nil {
 				of = &share{named: key}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/profile"
+	"github.com/ipcprobe/ipcprobe/results/store"
+)
+
+// writeProfiles stores the profiles, if samples were to be taken.
+func writeProfiles(folder *store.Folder, m *measurement) error {
+	if m.options.hz == 0 {
+		return nil
+	}
+	run := profile.Run{
+		Samples: m.samples, Stacks: m.stacks, Kinds: m.kindNames(),
+		Start: m.began, Duration: m.lengthOf(results.Probed),
+	}
+	cpu := run.CPU(time.Second/time.Duration(m.options.hz), m.probedCPU())
+	for name, p := range map[string]profile.Profile{
+		"cpu.pb.gz": cpu, "offcpu.pb.gz": run.OffCPU(), "syscalls.pb.gz": run.Calls(),
+	} {
+		if err := folder.Write(name, func(w io.Writer) error { return profile.Write(w, p) }); err != nil {
+			return err
+		}
+	}
+	return folder.Write("cpu.folded", func(w io.Writer) error {
+		return profile.Folded(w, m.samples.Stacks(results.OnCPU, m.stacks))
+	})
+}
+
+// probedCPU is the target's CPU time in the probed slices, ns; 0 when its clocks
+// could not be read.
+func (m *measurement) probedCPU() int64 {
+	var sum int64
+	for i := range m.slices {
+		if s := &m.slices[i]; s.Mode == results.Probed && s.TargetCPU[0].At > 0 && s.TargetCPU[1].At > 0 {
+			sum += max(0, s.TargetCPU[1].Total-s.TargetCPU[0].Total)
+		}
+	}
+	return sum
+}
+
+// kindNames are the kinds of a mix, by Request.Kind; nil when there is one.
+func (m *measurement) kindNames() []string {
+	kinds, _ := m.options.load.Kinds()
+	if len(kinds) < 2 {
+		return nil
+	}
+	names := make([]string, len(kinds))
+	for i := range kinds {
+		names[i] = kinds[i].Name
+	}
+	return names
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+const (
+	sampleBytes  = int(unsafe.Sizeof(bpf.ProbeSample{}))
+	absenceBytes = int(unsafe.Sizeof(bpf.ProbeAbsence{}))
+	// wantStacks is how many stacks a second are taken of threads that leave
+	// their CPU, and as many of those that enter a call: enough for shares
+	// within a point or two, at a thousandth of a core or so.
+	wantStacks = 400
+	// firstShift is the chance of the first slice, 1 in 64: nothing is known yet.
+	firstShift = 6
+	maxShift   = 20
+)
+
+// samples decodes what the samplers left in the ring, slice after slice.
+type samples struct {
+	reader *ringbuf.Reader
+	record ringbuf.Record
+	stacks *stacks
+	slice  []results.Sample // of the slice, in the ring's order
+	away   map[uint32]int   // thread → its sample in slice, until it is back
+	taken  [results.CallEntry + 1]int64
+}
+
+func newSamples(reader *ringbuf.Reader) *samples {
+	return &samples{reader: reader, stacks: newStacks(), away: make(map[uint32]int)}
+}
+
+// begin forgets the samples of the last slice, not their stacks.
+func (s *samples) begin() {
+	s.slice = s.slice[:0]
+	clear(s.away)
+	clear(s.taken[:])
+}
+
+// drain reads what is in the ring and returns; it never waits.
+func (s *samples) drain() error {
+	s.reader.SetDeadline(time.Unix(1, 0))
+	for {
+		err := s.reader.ReadInto(&s.record)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the samples' ring: %w", err)
+		}
+		switch n := len(s.record.RawSample); {
+		case n >= sampleBytes:
+			s.sample((*bpf.ProbeSample)(unsafe.Pointer(&s.record.RawSample[0])))
+		case n >= absenceBytes:
+			s.absence((*bpf.ProbeAbsence)(unsafe.Pointer(&s.record.RawSample[0])))
+		default:
+			return fmt.Errorf("read the samples' ring: a record of %d bytes", n)
+		}
+	}
+}
+
+func (s *samples) sample(b *bpf.ProbeSample) {
+	kind := results.SampleKind(b.Kind)
+	if kind < results.OnCPU || kind > results.CallEntry {
+		return
+	}
+	sample := results.Sample{
+		At: int64(b.AtNs), Thread: b.Thread, Stack: s.stacks.add(b),
+		Kind: kind, Weight: int64(max(1, b.Weight)),
+	}
+	switch kind {
+	case results.CallEntry:
+		sample.Call = nameOf(b.Number)
+	case results.OffCPU:
+		s.away[b.Thread] = len(s.slice)
+		if b.Number != sleptOutside {
+			sample.Call = nameOf(b.Number)
+		}
+	}
+	s.taken[kind]++
+	s.slice = append(s.slice, sample)
+}
+
+// sleptOutside is SLEPT_OUTSIDE of bpf/src/record.h.
+const sleptOutside = 0xffffffff
+
+// absence ends the stay off the CPU that a sample began.
+func (s *samples) absence(b *bpf.ProbeAbsence) {
+	i, away := s.away[b.Thread]
+	if !away || s.slice[i].At != int64(b.OffNs) {
+		return // its sample found no room, and that is counted
+	}
+	delete(s.away, b.Thread)
+	sample := &s.slice[i]
+	slept := max(0, int64(b.WokenNs)-sample.At)
+	if idles(b.SleptIn) {
+		sample.Idle = slept
+	} else {
+		sample.Blocked = slept
+	}
+	sample.RunQueue = max(0, int64(b.RanNs)-max(int64(b.WokenNs), sample.At))
+}
+
+// end closes the stays that the slice did not see the end of, at the slice's.
+func (s *samples) end(at int64) []results.Sample {
+	for _, i := range s.away {
+		sample := &s.slice[i]
+		if waits[sample.Call] {
+			sample.Idle = max(0, at-sample.At)
+		} else {
+			sample.Blocked = max(0, at-sample.At)
+		}
+	}
+	clear(s.away)
+	return s.slice
+}
+
+// shiftFor is the chance (1 in 2^shift) at which a slice of some length, which
+// had so many events, would have given wantStacks a second.
+func shiftFor(events uint64, length time.Duration) uint32 {
+	var shift uint32
+	for want := wantStacks * length.Seconds(); shift < maxShift && float64(events) > want; shift++ {
+		events /= 2
+	}
+	return shift
+}

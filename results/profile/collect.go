@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package profile
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// pendingMost bounds the samples that wait for the run's percentiles: 64 MiB.
+// Beyond it they are told by the percentiles so far.
+const pendingMost = 1 << 20
+
+// Collector gathers samples slice after slice. What band a request belongs to is
+// known when all have been seen, so samples wait until then.
+type Collector struct {
+	bands   func() Bands
+	pending []results.Sample
+	groups  map[group]*Sums
+}
+
+// group is what samples have in common that are counted together.
+type group struct {
+	stack   int32
+	kind    results.SampleKind
+	thread  uint32
+	slice   int
+	call    string
+	request int // -1: none
+	band    Band
+}
+
+// Sums are of the samples of one group.
+type Sums struct {
+	Samples  int64 // stacks that were taken
+	Weight   int64 // moments that they stand for
+	Blocked  int64 // ns, weighted, as are the following
+	Idle     int64
+	RunQueue int64
+}
+
+// NewCollector makes an empty Collector; bands gives the percentiles so far.
+func NewCollector(bands func() Bands) *Collector {
+	return &Collector{bands: bands, groups: make(map[group]*Sums)}
+}
+
+// Add takes the samples of one slice, by its place in result.json; it keeps none of the memory.
+func (c *Collector) Add(slice int, samples []results.Sample) {
+	at := len(c.pending)
+	c.pending = append(c.pending, samples...)
+	for i := range c.pending[at:] {
+		c.pending[at+i].Slice = slice
+	}
+	if len(c.pending) > pendingMost {
+		c.settle()
+	}
+}
+
+// settle gives the pending samples their bands.
+func (c *Collector) settle() {
+	bands := c.bands()
+	for i := range c.pending {
+		s := &c.pending[i]
+		key := group{stack: s.Stack, kind: s.Kind, thread: s.Thread, slice: s.Slice, call: s.Call, request: -1}
+		if s.Served {
+			key.request, key.band = int(s.Request), bands.Of(s.RoundTrip)
+		}
+		sums := c.groups[key]
+		if sums == nil {
+			sums = &Sums{}
+			c.groups[key] = sums
+		}
+		sums.Samples++
+		sums.Weight += s.Weight
+		sums.Blocked += s.Weight * s.Blocked
+		sums.Idle += s.Weight * s.Idle
+		sums.RunQueue += s.Weight * s.RunQueue
+	}
+	c.pending = c.pending[:0]
+}
+
+// Count is the number of stacks of a kind that were taken, and of the moments
+// that they stand for.
+func (c *Collector) Count(kind results.SampleKind) (samples, weight int64) {
+	c.settle()
+	for key, sums := range c.groups {
+		if key.kind == kind {
+			samples += sums.Samples
+			weight += sums.Weight
+		}
+	}
+	return samples, weight
+}
+
+// Stacks are those of one kind out of all, with their numbers of samples; those
+// of other kinds have none.
+func (c *Collector) Stacks(kind results.SampleKind, all []results.Stack) []results.Stack {
+	c.settle()
+	out := slices.Clone(all)
+	for i := range out {
+		out[i].Samples = 0
+	}
+	for key, sums := range c.groups {
+		if key.kind == kind {
+			out[key.stack].Samples += sums.Samples
+		}
+	}
+	return out
+}
+
+// Weighted is Stacks with the number of something that each stack stands for in
+// the place of its samples.
+func (c *Collector) Weighted(kind results.SampleKind, all []results.Stack, of func(*Sums) int64) []results.Stack {
+	c.settle()
+	out := slices.Clone(all)
+	for i := range out {
+		out[i].Samples = 0
+	}
+	for key, sums := range c.groups {
+		if key.kind == kind {
+			out[key.stack].Samples += of(sums)
+		}
+	}
+	return out
+}
+
+// samples lists the samples of one kind in a settled order. kinds names requests
+// of a mix; nil: there is one kind.
+func (c *Collector) samples(kind results.SampleKind, kinds []string, values func(*Sums) []int64) []Sample {
+	c.settle()
+	keys := make([]group, 0, len(c.groups))
+	for key := range c.groups {
+		if key.kind == kind {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b group) int {
+		return cmp.Or(cmp.Compare(a.slice, b.slice), cmp.Compare(a.thread, b.thread), cmp.Compare(a.stack, b.stack),
+			cmp.Compare(a.call, b.call), cmp.Compare(a.request, b.request), cmp.Compare(a.band, b.band))
+	})
+	out := make([]Sample, 0, len(keys))
+	for _, key := range keys {
+		l := Labels{Thread: key.thread, Slice: key.slice, Call: key.call, Band: key.band}
+		if key.request >= 0 && key.request < len(kinds) {
+			l.Request = kinds[key.request]
+		}
+		out = append(out, Sample{Stack: key.stack, Values: values(c.groups[key]), Labels: l})
+	}
+	return out
+}
