@@ -2,9 +2,10 @@
 
 // Command ipcgateway runs the reference gateway on a bare machine: a NATS server
 // as a library on a free loopback port, a worker that answers the tasks, and the
-// gateway itself, a C program found beside this one (ipc-gateway-v1).
+// gateway itself, a C program found beside this one (ipc-gateway-v1,
+// or ipc-gateway-v2, the build that copies nothing).
 //
-//	ipcgateway --socket PATH [--build v1] [--no-nats] [--nats-delay D]
+//	ipcgateway --socket PATH [--build v1|v2] [--no-nats] [--nats-delay D]
 //
 // The gateway is the process to measure; its number stands in the line that
 // standard output begins with, once the socket accepts:

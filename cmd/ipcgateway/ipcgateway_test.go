@@ -24,10 +24,12 @@ import (
 // install puts both programs into one folder and returns the path of ipcgateway.
 func install(t *testing.T) string {
 	t.Helper()
-	gateway := peer.Reference(t, "v1")
 	dir := t.TempDir()
-	if err := os.Symlink(gateway, filepath.Join(dir, filepath.Base(gateway))); err != nil {
-		t.Fatal(err)
+	for _, build := range []string{"v1", "v2"} {
+		gateway := peer.Reference(t, build)
+		if err := os.Symlink(gateway, filepath.Join(dir, filepath.Base(gateway))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	program := filepath.Join(dir, "ipcgateway")
 	cmd := exec.Command("go", "build", "-o", program, ".")
@@ -51,8 +53,14 @@ func gatewayPid(t *testing.T, p *peer.Process) int {
 
 func TestServesThroughNATSAndCounts(t *testing.T) {
 	program := install(t)
+	for _, build := range []string{"v1", "v2"} {
+		t.Run(build, func(t *testing.T) { servesThroughNATS(t, program, build) })
+	}
+}
+
+func servesThroughNATS(t *testing.T, program, build string) {
 	socket := filepath.Join(t.TempDir(), "s")
-	p := peer.Start(t, "ready", program, "--socket", socket)
+	p := peer.Start(t, "ready", program, "--socket", socket, "--build", build)
 	conformance.Run(t, conformance.Gateway{Socket: socket, Echo: true, Alive: p.Alive})
 	if code := p.Stop(); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -181,7 +189,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"no socket", nil, "--socket PATH is missing"},
 		{"long path", []string{"--socket", strings.Repeat("x", 108)}, "the path has 108 bytes and a Unix socket takes at most 107"},
-		{"unknown build", []string{"--socket", "s", "--build", "v9"}, `--build "v9" is not known: there is v1`},
+		{"unknown build", []string{"--socket", "s", "--build", "v9"}, `--build "v9" is not known: there is v1, v2`},
 		{"unknown flag", []string{"--sockets", "s"}, "unknown flag: --sockets; see ipcgateway --help"},
 		{"an argument", []string{"--socket", "s", "x"}, `argument "x"`},
 		{"no gateway beside it", []string{"--socket", "s", "--no-nats"}, "ipc-gateway-v1 is not there: make build"},

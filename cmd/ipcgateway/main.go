@@ -44,7 +44,7 @@ type options struct {
 // then printed on stdout.
 func readOptions(args []string, stdout io.Writer) (options, error) {
 	var o options
-	builds := []string{"v1"}
+	builds := []string{"v1", "v2"}
 	flags := pflag.NewFlagSet("ipcgateway", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.socket, "socket", "", "the Unix `PATH` to listen on")
@@ -54,7 +54,7 @@ func readOptions(args []string, stdout io.Writer) (options, error) {
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(stdout, "usage: ipcgateway --socket PATH [--build v1] [--no-nats] [--nats-delay D]\n%s", flags.FlagUsages())
+		fmt.Fprintf(stdout, "usage: ipcgateway --socket PATH [--build v1|v2] [--no-nats] [--nats-delay D]\n%s", flags.FlagUsages())
 		return o, err
 	case err != nil:
 		return o, fmt.Errorf("%w; see ipcgateway --help", err)

@@ -16,7 +16,12 @@ import (
 
 // TestWhatNATSFailsAtBecomesAnError runs the gateway before workers that fail.
 func TestWhatNATSFailsAtBecomesAnError(t *testing.T) {
-	program := peer.Reference(t, "v1")
+	for _, build := range []string{"v1", "v2"} {
+		t.Run(build, func(t *testing.T) { spoiled(t, peer.Reference(t, build)) })
+	}
+}
+
+func spoiled(t *testing.T, program string) {
 	for _, c := range []struct {
 		name      string
 		spoil     func(*testing.T, *upstream)

@@ -5,11 +5,7 @@
 #include <string.h>
 
 #include "json.h"
-
-enum {
-	STREAM_FRAMES = 3, // data frames of a subscription that names no count
-	STREAM_FRAMES_MAX = 1000000,
-};
+#include "service.h"
 
 static const char capabilities[] =
     "{\"name\":\"ipc-gateway\",\"build\":\"v1\",\"version\":1,\"max_frame\":4194304,"

@@ -5,7 +5,7 @@
 
 #include "client.h"
 #include "frame.h"
-#include "upstream.h"
+#include "publish.h"
 
 // dispatch answers one message; it does not free it.
 enum client_state dispatch(struct client *c, struct upstream *up,

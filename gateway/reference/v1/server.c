@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
-#include "server.h"
+#include "service.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "dispatch.h"
 
-// Frames of a subscription sent before the other clients get their turn.
-enum { STREAM_TURN = 64 };
+// Requests leave through the NATS library's flusher thread, as it does by default.
+const bool service_asap = false;
+
+static struct client clients[MAX_CLIENTS];
+static bool opened;
 
 static enum client_state refuse(struct client *c, const struct ipc_fault *fault)
 {
@@ -73,22 +77,40 @@ static void step(struct client *c, struct upstream *up)
 }
 
 // admit takes one waiting connection; the 65th is closed at once.
-static void admit(struct server *s)
+static void admit(const struct service *s)
 {
 	int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
 	for (int i = 0; i < MAX_CLIENTS; i++) {
-		if (s->clients[i].fd < 0) {
-			client_init(&s->clients[i], fd);
+		if (clients[i].fd < 0) {
+			client_init(&clients[i], fd);
 			return;
 		}
 	}
 	close(fd);
 }
 
-int server_run(struct server *s)
+int service_open(struct service *s)
+{
+	struct rlimit stack;
+
+	(void)s;
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		client_init(&clients[i], -1);
+	opened = true;
+	if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur < 6u << 20) {
+		fprintf(stderr,
+			GATEWAY_NAME ": the stack is limited to %ju bytes and "
+				     "answers need 6 MiB: ulimit -s 8192\n",
+			(uintmax_t)stack.rlim_cur);
+		return -1;
+	}
+	return 0;
+}
+
+int service_run(struct service *s)
 {
 	struct pollfd polled[MAX_CLIENTS + 2];
 	struct client *owner[MAX_CLIENTS + 2];
@@ -99,7 +121,7 @@ int server_run(struct server *s)
 		polled[n++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
 		polled[n++] = (struct pollfd){.fd = s->listener, .events = POLLIN};
 		for (int i = 0; i < MAX_CLIENTS; i++) {
-			struct client *c = &s->clients[i];
+			struct client *c = &clients[i];
 			bool sends = client_blocked(c) || c->streaming;
 
 			if (c->fd < 0)
@@ -111,7 +133,7 @@ int server_run(struct server *s)
 		if (poll(polled, n, -1) < 0) {
 			if (errno == EINTR)
 				continue;
-			fprintf(stderr, "ipc-gateway-v1: poll: %s\n", strerror(errno));
+			fprintf(stderr, GATEWAY_NAME ": poll: %s\n", strerror(errno));
 			return -1;
 		}
 		if (polled[0].revents)
@@ -124,15 +146,10 @@ int server_run(struct server *s)
 	}
 }
 
-void server_close(struct server *s)
+void service_close(struct service *s)
 {
-	for (int i = 0; i < MAX_CLIENTS; i++)
-		if (s->clients[i].fd >= 0)
-			client_close(&s->clients[i]);
-	if (s->listener >= 0)
-		close(s->listener);
-	if (s->path)
-		unlink(s->path);
-	s->listener = -1;
-	s->path = NULL;
+	(void)s;
+	for (int i = 0; opened && i < MAX_CLIENTS; i++)
+		if (clients[i].fd >= 0)
+			client_close(&clients[i]);
 }

@@ -15,14 +15,16 @@ import (
 
 func TestReferenceGateway(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		build func(testing.TB, string) string
+		name, version string
+		build         func(testing.TB, string) string
 	}{
-		{"as it is delivered", peer.Reference},
-		{"with sanitizers, nothing left behind", peer.Sanitized},
+		{"v1 as it is delivered", "v1", peer.Reference},
+		{"v1 with sanitizers, nothing left behind", "v1", peer.Sanitized},
+		{"v2 as it is delivered", "v2", peer.Reference},
+		{"v2 with sanitizers, nothing left behind", "v2", peer.Sanitized},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			program := c.build(t, "v1")
+			program := c.build(t, c.version)
 			socket := filepath.Join(t.TempDir(), "s")
 			p := peer.Start(t, "ready", program, "--socket", socket, "--no-nats")
 			conformance.Run(t, conformance.Gateway{Socket: socket, Echo: true, Alive: p.Alive})

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream.h"
 
-int upstream_open(struct upstream *up, const char *url, int64_t timeout_ms,
-		  const char **why)
+int upstream_open(struct upstream *up, const char *url, bool asap, const char **why)
 {
 	natsStatus s;
 
-	up->timeout_ms = timeout_ms;
 	s = natsOptions_Create(&up->options);
 	if (s == NATS_OK)
 		s = natsOptions_SetURL(up->options, url);
 	if (s == NATS_OK)
 		s = natsOptions_SetName(up->options, "ipc-gateway");
 	if (s == NATS_OK)
-		s = natsOptions_SetTimeout(up->options, timeout_ms);
+		s = natsOptions_SetTimeout(up->options, up->timeout_ms);
+	if (s == NATS_OK)
+		s = natsOptions_SetSendAsap(up->options, asap);
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&up->conn, up->options);
 	if (s == NATS_OK)
@@ -22,7 +22,7 @@ int upstream_open(struct upstream *up, const char *url, int64_t timeout_ms,
 	return -1;
 }
 
-static struct ipc_fault fault_of(natsStatus s)
+struct ipc_fault upstream_fault(natsStatus s)
 {
 	switch (s) {
 	case NATS_TIMEOUT:
@@ -40,23 +40,6 @@ static struct ipc_fault fault_of(natsStatus s)
 	default:
 		return (struct ipc_fault){IPC_E_INTERNAL, natsStatus_GetText(s)};
 	}
-}
-
-__attribute__((noinline)) int nats_publish(struct upstream *up, const char *subject,
-					   const char *payload, size_t len,
-					   natsMsg **reply, struct ipc_fault *fault)
-{
-	natsStatus s = natsConnection_Request(reply, up->conn, subject, payload, (int)len,
-					      up->timeout_ms);
-
-	// The request has left unless the library refused it; then nobody received it
-	// either.
-	if (s == NATS_OK || s == NATS_TIMEOUT || s == NATS_NO_RESPONDERS)
-		up->published++;
-	if (s == NATS_OK)
-		return 0;
-	*fault = fault_of(s);
-	return -1;
 }
 
 void upstream_close(struct upstream *up)

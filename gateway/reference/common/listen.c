@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server.h"
+#include "listen.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 static int complain(const char *path, const char *what)
 {
-	fprintf(stderr, "ipc-gateway-v1: cannot listen on %s: %s\n", path, what);
+	fprintf(stderr, GATEWAY_NAME ": cannot listen on %s: %s\n", path, what);
 	return -1;
 }
 
@@ -40,22 +40,29 @@ static int make_way(const struct sockaddr_un *addr)
 	return 0;
 }
 
-int server_listen(struct server *s, const char *path)
+int listen_on(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return complain(path, "the path is longer than 107 bytes");
 	strcpy(addr.sun_path, path);
 	if (make_way(&addr) < 0)
 		return -1;
-	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->listener < 0)
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return complain(path, strerror(errno));
-	if (bind(s->listener, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return complain(path, strerror(errno));
-	s->path = path;
-	if (listen(s->listener, SOMAXCONN) < 0)
-		return complain(path, strerror(errno));
-	return 0;
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		complain(path, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	if (listen(fd, SOMAXCONN) < 0) {
+		complain(path, strerror(errno));
+		unlink(path);
+		close(fd);
+		return -1;
+	}
+	return fd;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 const char options_usage[] =
-    "usage: ipc-gateway-v1 --socket PATH [--nats URL | --no-nats]\n"
+    "usage: " GATEWAY_NAME " --socket PATH [--nats URL | --no-nats]\n"
     "  --socket PATH          the Unix socket to listen on\n"
     "  --nats URL             the NATS server (default nats://127.0.0.1:4222)\n"
     "  --no-nats              answer tasks here, without NATS\n"
@@ -14,7 +14,7 @@ const char options_usage[] =
 
 static int wrong(const char *what)
 {
-	fprintf(stderr, "ipc-gateway-v1: %s\n%s", what, options_usage);
+	fprintf(stderr, GATEWAY_NAME ": %s\n%s", what, options_usage);
 	return -1;
 }
 
