@@ -10,4 +10,4 @@
 // clone builds without clang.
 package bpf
 
-//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type absence -type sample_kind -type call_table -type cpu -type program -type account -type traffic -type flow_leg -type durations Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type absence -type sample_kind -type call_table -type cpu -type program -type account -type traffic -type flow_leg -type durations -type thread_call -type slot_owner Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu

@@ -35,6 +35,7 @@ type ProbeCallTable struct {
 	Calls    uint64
 	TotalNs  uint64
 	OffCpuNs uint64
+	AsleepNs uint64
 	Bytes    uint64
 	Duration [544]uint32
 	Errors   [135]uint32
@@ -44,13 +45,14 @@ type ProbeCallTable struct {
 type ProbeCpu struct {
 	_        structs.HostLayout
 	Tape     uint64
-	Accounts [11]ProbeAccount
+	Accounts [12]ProbeAccount
 	Upstream struct {
-		_        structs.HostLayout
-		Sends    uint64
-		BytesOut uint64
-		Receives uint64
-		BytesIn  uint64
+		_          structs.HostLayout
+		Sends      uint64
+		BytesOut   uint64
+		Receives   uint64
+		BytesIn    uint64
+		RoundTrips uint64
 	}
 	Traffic ProbeTraffic
 }
@@ -121,9 +123,10 @@ const (
 	ProbeProgramPROGRAM_SCHED_WAKEUP     ProbeProgram = 6
 	ProbeProgramPROGRAM_SCHED_WAKING     ProbeProgram = 7
 	ProbeProgramPROGRAM_CPU_SAMPLE       ProbeProgram = 8
-	ProbeProgramPROGRAM_OFF_CPU_STACK    ProbeProgram = 9
-	ProbeProgramPROGRAM_CALL_STACK       ProbeProgram = 10
-	ProbeProgramPROGRAMS                 ProbeProgram = 11
+	ProbeProgramPROGRAM_SCHED_FORK       ProbeProgram = 9
+	ProbeProgramPROGRAM_OFF_CPU_STACK    ProbeProgram = 10
+	ProbeProgramPROGRAM_CALL_STACK       ProbeProgram = 11
+	ProbeProgramPROGRAMS                 ProbeProgram = 12
 )
 
 type ProbeRecord struct {
@@ -170,6 +173,13 @@ const (
 	ProbeSampleKindSAMPLE_CALL ProbeSampleKind = 3
 )
 
+type ProbeSlotOwner struct {
+	_       structs.HostLayout
+	Thread  uint32
+	Process uint32
+	Name    [16]int8
+}
+
 type ProbeThread struct {
 	_                 structs.HostLayout
 	Number            uint64
@@ -195,12 +205,20 @@ type ProbeThread struct {
 	OffIn             uint32
 	SleptIn           uint32
 	Slice             uint32
+	Slot              uint32
 	Heard             uint8
 	AnsweredBy        uint8
 	Asked             uint8
 	WokenByOwn        uint8
 	Rested            uint8
-	Pad               [7]uint8
+	Pad               [3]uint8
+}
+
+type ProbeThreadCall struct {
+	_       structs.HostLayout
+	Calls   uint64
+	TotalNs uint64
+	Failed  uint64
 }
 
 type ProbeTraffic struct {
@@ -227,16 +245,21 @@ type ProbeTraffic struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	ProbeMapAsked            = "asked"
 	ProbeMapCalls            = "calls"
 	ProbeMapCpus             = "cpus"
 	ProbeMapEnds             = "ends"
+	ProbeMapFamily           = "family"
 	ProbeMapFlowLegs         = "flow_legs"
 	ProbeMapFlows            = "flows"
 	ProbeMapNames            = "names"
 	ProbeMapSamples          = "samples"
+	ProbeMapSlots            = "slots"
 	ProbeMapTape             = "tape"
+	ProbeMapThreadCalls      = "thread_calls"
 	ProbeMapThreads          = "threads"
 	ProbeProgCpuSample       = "cpu_sample"
+	ProbeProgSchedFork       = "sched_fork"
 	ProbeProgSchedSwitch     = "sched_switch"
 	ProbeProgSchedWakeup     = "sched_wakeup"
 	ProbeProgSchedWaking     = "sched_waking"
@@ -249,10 +272,12 @@ const (
 	ProbeVarChunksTaken      = "chunks_taken"
 	ProbeVarClientTgid       = "client_tgid"
 	ProbeVarCounting         = "counting"
+	ProbeVarFollowChildren   = "follow_children"
 	ProbeVarLean             = "lean"
 	ProbeVarListening        = "listening"
 	ProbeVarOffCpuShift      = "off_cpu_shift"
 	ProbeVarSlice            = "slice"
+	ProbeVarSlotsTaken       = "slots_taken"
 	ProbeVarTapeChunks       = "tape_chunks"
 	ProbeVarTargetTgid       = "target_tgid"
 	ProbeVarUnusedAbsence    = "unused_absence"
@@ -264,6 +289,8 @@ const (
 	ProbeVarUnusedRecord     = "unused_record"
 	ProbeVarUnusedSample     = "unused_sample"
 	ProbeVarUnusedSampleKind = "unused_sample_kind"
+	ProbeVarUnusedSlotOwner  = "unused_slot_owner"
+	ProbeVarUnusedThreadCall = "unused_thread_call"
 	ProbeVarUnusedTraffic    = "unused_traffic"
 	ProbeVarUpstreamReadNs   = "upstream_read_ns"
 	ProbeVarWatching         = "watching"
@@ -312,6 +339,7 @@ type ProbeSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProbeProgramSpecs struct {
 	CpuSample      *ebpf.ProgramSpec `ebpf:"cpu_sample"`
+	SchedFork      *ebpf.ProgramSpec `ebpf:"sched_fork"`
 	SchedSwitch    *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SchedWakeup    *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
 	SchedWaking    *ebpf.ProgramSpec `ebpf:"sched_waking"`
@@ -326,15 +354,19 @@ type ProbeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProbeMapSpecs struct {
-	Calls    *ebpf.MapSpec `ebpf:"calls"`
-	Cpus     *ebpf.MapSpec `ebpf:"cpus"`
-	Ends     *ebpf.MapSpec `ebpf:"ends"`
-	FlowLegs *ebpf.MapSpec `ebpf:"flow_legs"`
-	Flows    *ebpf.MapSpec `ebpf:"flows"`
-	Names    *ebpf.MapSpec `ebpf:"names"`
-	Samples  *ebpf.MapSpec `ebpf:"samples"`
-	Tape     *ebpf.MapSpec `ebpf:"tape"`
-	Threads  *ebpf.MapSpec `ebpf:"threads"`
+	Asked       *ebpf.MapSpec `ebpf:"asked"`
+	Calls       *ebpf.MapSpec `ebpf:"calls"`
+	Cpus        *ebpf.MapSpec `ebpf:"cpus"`
+	Ends        *ebpf.MapSpec `ebpf:"ends"`
+	Family      *ebpf.MapSpec `ebpf:"family"`
+	FlowLegs    *ebpf.MapSpec `ebpf:"flow_legs"`
+	Flows       *ebpf.MapSpec `ebpf:"flows"`
+	Names       *ebpf.MapSpec `ebpf:"names"`
+	Samples     *ebpf.MapSpec `ebpf:"samples"`
+	Slots       *ebpf.MapSpec `ebpf:"slots"`
+	Tape        *ebpf.MapSpec `ebpf:"tape"`
+	ThreadCalls *ebpf.MapSpec `ebpf:"thread_calls"`
+	Threads     *ebpf.MapSpec `ebpf:"threads"`
 }
 
 // ProbeVariableSpecs contains global variables before they are loaded into the kernel.
@@ -345,10 +377,12 @@ type ProbeVariableSpecs struct {
 	ChunksTaken      *ebpf.VariableSpec `ebpf:"chunks_taken"`
 	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
 	Counting         *ebpf.VariableSpec `ebpf:"counting"`
+	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
 	Lean             *ebpf.VariableSpec `ebpf:"lean"`
 	Listening        *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift      *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
 	Slice            *ebpf.VariableSpec `ebpf:"slice"`
+	SlotsTaken       *ebpf.VariableSpec `ebpf:"slots_taken"`
 	TapeChunks       *ebpf.VariableSpec `ebpf:"tape_chunks"`
 	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
 	UnusedAbsence    *ebpf.VariableSpec `ebpf:"unused_absence"`
@@ -360,6 +394,8 @@ type ProbeVariableSpecs struct {
 	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedSample     *ebpf.VariableSpec `ebpf:"unused_sample"`
 	UnusedSampleKind *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner  *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
+	UnusedThreadCall *ebpf.VariableSpec `ebpf:"unused_thread_call"`
 	UnusedTraffic    *ebpf.VariableSpec `ebpf:"unused_traffic"`
 	UpstreamReadNs   *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
 	Watching         *ebpf.VariableSpec `ebpf:"watching"`
@@ -385,27 +421,35 @@ func (o *ProbeObjects) Close() error {
 //
 // It can be passed to LoadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProbeMaps struct {
-	Calls    *ebpf.Map `ebpf:"calls"`
-	Cpus     *ebpf.Map `ebpf:"cpus"`
-	Ends     *ebpf.Map `ebpf:"ends"`
-	FlowLegs *ebpf.Map `ebpf:"flow_legs"`
-	Flows    *ebpf.Map `ebpf:"flows"`
-	Names    *ebpf.Map `ebpf:"names"`
-	Samples  *ebpf.Map `ebpf:"samples"`
-	Tape     *ebpf.Map `ebpf:"tape"`
-	Threads  *ebpf.Map `ebpf:"threads"`
+	Asked       *ebpf.Map `ebpf:"asked"`
+	Calls       *ebpf.Map `ebpf:"calls"`
+	Cpus        *ebpf.Map `ebpf:"cpus"`
+	Ends        *ebpf.Map `ebpf:"ends"`
+	Family      *ebpf.Map `ebpf:"family"`
+	FlowLegs    *ebpf.Map `ebpf:"flow_legs"`
+	Flows       *ebpf.Map `ebpf:"flows"`
+	Names       *ebpf.Map `ebpf:"names"`
+	Samples     *ebpf.Map `ebpf:"samples"`
+	Slots       *ebpf.Map `ebpf:"slots"`
+	Tape        *ebpf.Map `ebpf:"tape"`
+	ThreadCalls *ebpf.Map `ebpf:"thread_calls"`
+	Threads     *ebpf.Map `ebpf:"threads"`
 }
 
 func (m *ProbeMaps) Close() error {
 	return _ProbeClose(
+		m.Asked,
 		m.Calls,
 		m.Cpus,
 		m.Ends,
+		m.Family,
 		m.FlowLegs,
 		m.Flows,
 		m.Names,
 		m.Samples,
+		m.Slots,
 		m.Tape,
+		m.ThreadCalls,
 		m.Threads,
 	)
 }
@@ -418,10 +462,12 @@ type ProbeVariables struct {
 	ChunksTaken      *ebpf.Variable `ebpf:"chunks_taken"`
 	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
 	Counting         *ebpf.Variable `ebpf:"counting"`
+	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
 	Lean             *ebpf.Variable `ebpf:"lean"`
 	Listening        *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift      *ebpf.Variable `ebpf:"off_cpu_shift"`
 	Slice            *ebpf.Variable `ebpf:"slice"`
+	SlotsTaken       *ebpf.Variable `ebpf:"slots_taken"`
 	TapeChunks       *ebpf.Variable `ebpf:"tape_chunks"`
 	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
 	UnusedAbsence    *ebpf.Variable `ebpf:"unused_absence"`
@@ -433,6 +479,8 @@ type ProbeVariables struct {
 	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
 	UnusedSample     *ebpf.Variable `ebpf:"unused_sample"`
 	UnusedSampleKind *ebpf.Variable `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner  *ebpf.Variable `ebpf:"unused_slot_owner"`
+	UnusedThreadCall *ebpf.Variable `ebpf:"unused_thread_call"`
 	UnusedTraffic    *ebpf.Variable `ebpf:"unused_traffic"`
 	UpstreamReadNs   *ebpf.Variable `ebpf:"upstream_read_ns"`
 	Watching         *ebpf.Variable `ebpf:"watching"`
@@ -443,6 +491,7 @@ type ProbeVariables struct {
 // It can be passed to LoadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProbePrograms struct {
 	CpuSample      *ebpf.Program `ebpf:"cpu_sample"`
+	SchedFork      *ebpf.Program `ebpf:"sched_fork"`
 	SchedSwitch    *ebpf.Program `ebpf:"sched_switch"`
 	SchedWakeup    *ebpf.Program `ebpf:"sched_wakeup"`
 	SchedWaking    *ebpf.Program `ebpf:"sched_waking"`
@@ -456,6 +505,7 @@ type ProbePrograms struct {
 func (p *ProbePrograms) Close() error {
 	return _ProbeClose(
 		p.CpuSample,
+		p.SchedFork,
 		p.SchedSwitch,
 		p.SchedWakeup,
 		p.SchedWaking,

@@ -22,6 +22,7 @@ var programNames = [...]string{
 	bpf.ProbeProgramPROGRAM_CPU_SAMPLE:       bpf.ProbeProgCpuSample,
 	bpf.ProbeProgramPROGRAM_OFF_CPU_STACK:    "off_cpu_stack", // within sched_switch
 	bpf.ProbeProgramPROGRAM_CALL_STACK:       "call_stack",    // within sys_enter
+	bpf.ProbeProgramPROGRAM_SCHED_FORK:       bpf.ProbeProgSchedFork,
 }
 
 // Loss sums the accounts of all programs over all slices so far. Every run of
@@ -41,6 +42,9 @@ func (p *Probes) Loss() (*results.Loss, error) {
 			row.Emitted += account.Emitted
 			row.Filtered += account.Filtered
 			row.Lost += account.Lost
+		}
+		if row.Seen == 0 && i == int(bpf.ProbeProgramPROGRAM_SCHED_FORK) && p.options.Children == nil {
+			continue // not attached
 		}
 		loss.Programs = append(loss.Programs, row)
 		loss.Seen += row.Seen

@@ -16,12 +16,18 @@ const octaveBits = 4
 func (p *Probes) Calls() ([]results.CallTable, error) {
 	var tables []results.CallTable
 	var cpus []bpf.ProbeCallTable
+	threads, err := p.callsByThread()
+	if err != nil {
+		return nil, err
+	}
 	for number := range p.objects.Calls.MaxEntries() {
 		if err := p.objects.Calls.Lookup(number, &cpus); err != nil {
 			return nil, fmt.Errorf("read the table of system calls: %w", err)
 		}
 		if table, any := sum(cpus); any {
 			table.Name, table.Moves = nameOf(number), moves[nameOf(number)]
+			table.Waits = waits[table.Name]
+			table.Threads = threads[number]
 			tables = append(tables, table)
 		}
 	}
@@ -36,6 +42,7 @@ func sum(cpus []bpf.ProbeCallTable) (table results.CallTable, any bool) {
 		table.Calls += int64(cpu.Calls)
 		table.TotalNs += int64(cpu.TotalNs)
 		table.OffCPUNs += int64(cpu.OffCpuNs)
+		table.AsleepNs += int64(cpu.AsleepNs)
 		table.Bytes += int64(cpu.Bytes)
 		for bucket, count := range cpu.Duration {
 			duration[bucket] += int64(count)

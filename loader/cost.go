@@ -30,6 +30,7 @@ func (p *Probes) Costs() ([]results.ProgramCost, error) {
 	programs := []*ebpf.Program{
 		o.SkDataReady, o.SockSendLength, o.SockRecvLength, o.SysEnter,
 		o.SysExit, o.SchedSwitch, o.SchedWakeup, o.SchedWaking, o.CpuSample,
+		o.SchedFork,
 	}
 	var costs []results.ProgramCost
 	var errs []error

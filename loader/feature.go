@@ -38,6 +38,7 @@ var hooks = [...]hook{
 	{bpf.ProbeProgSchedSwitch, "tracepoint sched_switch", "time off the CPU", "Linux 5.5"},
 	{bpf.ProbeProgSchedWakeup, "tracepoint sched_wakeup", "run-queue delay", "Linux 5.5"},
 	{bpf.ProbeProgSchedWaking, "tracepoint sched_waking", "upstream wait", "Linux 5.5"},
+	{bpf.ProbeProgSchedFork, "tracepoint sched_process_fork", "children forked meanwhile", "Linux 5.5"},
 }
 
 // Examine tries each hook and privilege on this machine, one by one, by using

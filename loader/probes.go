@@ -20,11 +20,16 @@ type Options struct {
 	Target    int      // process id of the server, in the root PID namespace
 	Client    int      // process id of the load generator; 0: there is none
 	Listening []uint16 // TCP ports on which the server listens, at most 16
-	TapeBytes int      // memory for the records of one slice; default 64 MiB
+	TapeBytes int      // memory for the records of one slice; default 64 MiB, at least one record
 	SampleHz  int      // CPU samples a second and thread; 0: none
 	// Watch sums up the traffic of any client on the connections that the target
 	// accepts, instead of recording what Client does: see Flows.
 	Watch bool
+
+	// Children lists the target's children and theirs, now. Their threads then
+	// count as the target's, and so do those of what they fork while the probes
+	// are on. Nil: the target is one process.
+	Children func() ([]int, error)
 }
 
 // defaultTape holds the records of half a second at 400,000 requests/s.
@@ -80,8 +85,8 @@ func specFor(options Options) (*ebpf.CollectionSpec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded probes: %w", err)
 	}
-	chunks := chunksIn(options.TapeBytes)
-	spec.Maps[bpf.ProbeMapTape].MaxEntries = chunks * chunkRecords
+	records := recordsIn(options.TapeBytes)
+	spec.Maps[bpf.ProbeMapTape].MaxEntries = records
 	client, watching := uint32(options.Client), uint32(0)
 	if client == 0 {
 		client = ^client // 0 is the kernel's idle task
@@ -92,11 +97,16 @@ func specFor(options Options) (*ebpf.CollectionSpec, error) {
 	for name, value := range map[string]uint32{
 		"target_tgid": uint32(options.Target),
 		"client_tgid": client,
-		"tape_chunks": chunks,
+		"tape_chunks": chunksOf(records),
 		"watching":    watching,
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	if options.Children != nil {
+		if err := spec.Variables["follow_children"].Set(uint32(1)); err != nil {
+			return nil, fmt.Errorf("set follow_children: %w", err)
 		}
 	}
 	var ports [16]uint16
@@ -124,6 +134,9 @@ func (p *Probes) Attach() error {
 		return errors.Join(fmt.Errorf("number the slice: %w", err), p.Detach())
 	}
 	if err := p.setShifts(); err != nil {
+		return errors.Join(err, p.Detach())
+	}
+	if err := p.followChildren(); err != nil {
 		return errors.Join(err, p.Detach())
 	}
 	for _, program := range p.tracepoints() {

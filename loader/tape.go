@@ -18,9 +18,18 @@ const chunkRecords = 256
 
 const recordBytes = int(unsafe.Sizeof(bpf.ProbeRecord{}))
 
-func chunksIn(bytes int) uint32 {
-	return uint32(max(1, bytes/(recordBytes*chunkRecords)))
+// recordsIn is how many records that much memory holds: whole chunks, or a part
+// of one where it is too little for that.
+func recordsIn(bytes int) uint32 {
+	records := max(1, bytes/recordBytes)
+	if records > chunkRecords {
+		records -= records % chunkRecords
+	}
+	return uint32(records)
 }
+
+// chunksOf is the number of chunks of so many records; the last may be cut short.
+func chunksOf(records uint32) uint32 { return (records + chunkRecords - 1) / chunkRecords }
 
 // tape is the reader's side of the flat record array that the probes write.
 type tape struct {
@@ -50,11 +59,14 @@ func (t *tape) chunksTaken() int {
 	if err := t.taken.Get(&taken); err != nil {
 		return 0
 	}
-	return int(min(taken, uint64(len(t.records)/chunkRecords)))
+	return int(min(taken, uint64(chunksOf(uint32(len(t.records))))))
 }
 
+// used is how many slots stand in chunks that were handed out.
+func (t *tape) used() int { return min(t.chunksTaken()*chunkRecords, len(t.records)) }
+
 func (t *tape) usedPct() float64 {
-	return 100 * float64(t.chunksTaken()*chunkRecords) / float64(len(t.records))
+	return 100 * float64(t.used()) / float64(len(t.records))
 }
 
 // reset makes the tape empty. Only while the probes are detached.
@@ -79,7 +91,7 @@ func (t *tape) reset(cpus *ebpf.Map) error {
 // decode appends the records to dst and empties their slots. Records of one
 // CPU are in order of time within a chunk; across chunks they are not sorted.
 func (t *tape) decode(dst []results.Observation) []results.Observation {
-	used := t.records[:t.chunksTaken()*chunkRecords]
+	used := t.records[:t.used()]
 	for i := range used {
 		r := &used[i]
 		if r.Kind == 0 {

@@ -154,8 +154,30 @@ type CallTable struct {
 	Calls    int64
 	TotalNs  int64         // from sys_enter to sys_exit, waiting included
 	OffCPUNs int64         // of that, off the CPU
+	AsleepNs int64         // of that, not runnable, and not for an answer from upstream
+	Waits    bool          // a server waits for its clients in this call, so AsleepNs is idle
 	Bytes    int64         // sum of positive returns
 	Moves    bool          // the call returns a number of bytes, so Bytes means something
 	Errors   map[int]int64 // by errno
 	Buckets  []Bucket      // durations, at most 1/16 of their lower bound wide
+	Threads  []ThreadCalls // by thread
+}
+
+// ThreadCalls is what one thread of the target did of one call. Thread 0 stands for
+// all threads that were too many to be told apart.
+type ThreadCalls struct {
+	Thread, Process uint32
+	Name            string // as the kernel has it, at the thread's first call that was counted
+	Calls           int64
+	TotalNs         int64
+	Failed          int64
+}
+
+// UpstreamSums is what went over connections that the target opened itself, summed
+// over probed slices. A round trip is a receive before which something had been
+// sent on the same connection.
+type UpstreamSums struct {
+	Sends, Receives   int64 // calls
+	BytesOut, BytesIn int64
+	RoundTrips        int64
 }

@@ -24,6 +24,7 @@ type Result struct {
 	TailP999    *Tail       `json:"tail_p99_9,omitempty"` // of p99.9
 	Join        *Join       `json:"join,omitempty"`
 	Syscalls    []Syscall   `json:"syscalls,omitempty"`
+	Upstream    *Upstream   `json:"upstream,omitempty"` // absent when nothing went there
 	CPU         *CPU        `json:"cpu,omitempty"`
 	Memory      *Memory     `json:"memory,omitempty"`
 	Overhead    *Overhead   `json:"overhead,omitempty"`
@@ -111,8 +112,15 @@ type Target struct {
 	Socket     string   `json:"socket"`
 	Threads    int      `json:"threads"`
 	Protocol   string   `json:"protocol"`
-	Ended      string   `json:"ended,omitempty"` // how, when it ended during the run
-	NATS       *NATS    `json:"nats,omitempty"`  // the reference gateway's own server; else absent
+	Ended      string   `json:"ended,omitempty"`    // how, when it ended during the run
+	Children   *Family  `json:"children,omitempty"` // absent when it has none
+	NATS       *NATS    `json:"nats,omitempty"`     // the reference gateway's own server; else absent
+}
+
+// Family is the target's child processes, and theirs.
+type Family struct {
+	Processes int  `json:"processes"` // at most at one time, of the looks that were taken
+	Followed  bool `json:"followed"`  // their threads count as the target's (--children)
 }
 
 // NATS counts the messages of the reference gateway, over its whole life.
@@ -235,7 +243,33 @@ type Syscall struct {
 	BytesPerCall    *float64         `json:"bytes_per_call"` // nil where the call moves none
 	TotalNs         int64            `json:"total_ns"`
 	Latency         *Distribution    `json:"latency"`
-	Errors          map[string]int64 `json:"errors"` // by errno name
+	Errors          map[string]int64 `json:"errors"`                   // by errno name
+	NsPerRequest    *float64         `json:"ns_per_request,omitempty"` // TotalNs less idle sleep, for each request; nil without requests
+	Threads         []SyscallThread  `json:"threads,omitempty"`        // most time first; absent when there was one thread
+}
+
+// SyscallThread is what one thread did of a call.
+type SyscallThread struct {
+	Thread  uint32 `json:"thread"` // thread id in the root PID namespace; 0: all that were too many to tell apart
+	Process uint32 `json:"process"`
+	Name    string `json:"name"`
+	Calls   int64  `json:"calls"`
+	TotalNs int64  `json:"total_ns"`
+	Failed  int64  `json:"failed"` // of the calls
+}
+
+// Upstream is what went over connections that the target opened itself, in probed
+// slices. A round trip is a receive before which something had been sent on the
+// same connection: several requests that are answered together are one.
+type Upstream struct {
+	Sends                int64   `json:"sends"` // calls
+	Receives             int64   `json:"receives"`
+	BytesOut             int64   `json:"bytes_out"`
+	BytesIn              int64   `json:"bytes_in"`
+	RoundTrips           int64   `json:"round_trips"`
+	BytesOutPerRequest   float64 `json:"bytes_out_per_request"`
+	BytesInPerRequest    float64 `json:"bytes_in_per_request"`
+	RoundTripsPerRequest float64 `json:"round_trips_per_request"`
 }
 
 // CPU is what the target spent. Utilisation and ns per request come from the

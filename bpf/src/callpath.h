@@ -16,7 +16,7 @@ static __always_inline void handle_call_path(void *ctx, struct cpu *cpu, __u64 n
 {
 	struct account *account = &cpu->accounts[PROGRAM_CALL_STACK];
 
-	if (current_tgid() != target_tgid)
+	if (!is_target(current_tgid()))
 		return;
 	account->seen++;
 	if (!counting || call_shift >= CALL_NONE || !drawn(call_shift)) {

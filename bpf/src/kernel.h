@@ -18,6 +18,9 @@
 #define AF_INET6 10
 #define MSG_PEEK 2
 
+/* The number of io_uring_enter on every processor that has it. */
+#define NR_IO_URING_ENTER 426
+
 /* Kernels before 5.14 call it task_struct.state; 2f064a59a11f renamed it. */
 #define TASK_RUNNING 0
 
@@ -37,9 +40,18 @@ struct sk_buff_head {
 	__u32 qlen;
 };
 
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1]; /* [0] is the root namespace's */
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
+	struct pid *sk_peer_pid;
 };
 
 struct unix_address;

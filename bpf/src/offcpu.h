@@ -68,9 +68,9 @@ static __always_inline void handle_off_cpu(void *ctx, struct cpu *cpu,
 					   struct task_struct *prev,
 					   struct task_struct *next)
 {
-	if (prev->tgid == target_tgid)
+	if (is_target(prev->tgid))
 		off_cpu_leaves(ctx, cpu, prev);
-	if (next->tgid == target_tgid)
+	if (is_target(next->tgid))
 		off_cpu_returns(cpu, next);
 }
 

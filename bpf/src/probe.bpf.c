@@ -19,6 +19,8 @@ const struct call_table *unused_call_table __attribute__((unused));
 const struct traffic *unused_traffic __attribute__((unused));
 const enum flow_leg *unused_flow_leg __attribute__((unused));
 const struct durations *unused_durations __attribute__((unused));
+const struct thread_call *unused_thread_call __attribute__((unused));
+const struct slot_owner *unused_slot_owner __attribute__((unused));
 
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(sk_data_ready, struct sock *sk)
@@ -102,6 +104,16 @@ int BPF_PROG(sched_waking, struct task_struct *task)
 
 	if (cpu)
 		handle_waking(cpu, task);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu)
+		handle_fork(cpu, parent, child);
 	return 0;
 }
 

@@ -98,6 +98,7 @@ struct call_table {
 	__u64 calls;
 	__u64 total_ns;
 	__u64 off_cpu_ns;
+	__u64 asleep_ns; /* of that blocked, and not for an answer from upstream */
 	__u64 bytes; /* sum of positive returns: bytes only for calls that move some */
 	__u32 duration[BUCKETS];
 	__u32 errors[ERRNOS];
@@ -105,6 +106,25 @@ struct call_table {
 };
 
 #define CALLS 512
+
+/*
+ * Calls by thread: the sums alone. Slot 0 is of the threads that came when all
+ * others were given away.
+ */
+#define SLOTS 64
+
+struct thread_call {
+	__u64 calls;
+	__u64 total_ns;
+	__u64 failed;
+};
+
+/* Whose a slot is. */
+struct slot_owner {
+	__u32 thread;
+	__u32 process;
+	char name[16];
+};
 
 /* seen = emitted + filtered + lost, for each program on each CPU. */
 enum program {
@@ -117,6 +137,7 @@ enum program {
 	PROGRAM_SCHED_WAKEUP,
 	PROGRAM_SCHED_WAKING,
 	PROGRAM_CPU_SAMPLE,
+	PROGRAM_SCHED_FORK,
 	PROGRAM_OFF_CPU_STACK, /* within sched_switch */
 	PROGRAM_CALL_STACK,    /* within sys_enter */
 	PROGRAMS,
@@ -128,6 +149,7 @@ struct upstream {
 	__u64 bytes_out;
 	__u64 receives;
 	__u64 bytes_in;
+	__u64 round_trips; /* receives on a connection on which something had been sent */
 };
 
 /*

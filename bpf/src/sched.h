@@ -64,7 +64,7 @@ static __always_inline void enter_cpu(struct task_struct *task, __u64 now)
 
 static __always_inline int followed(__u32 tgid)
 {
-	return tgid == target_tgid || tgid == client_tgid;
+	return tgid == client_tgid || is_target(tgid);
 }
 
 static __always_inline void handle_switch(struct cpu *cpu, int preempt,
@@ -116,7 +116,7 @@ static __always_inline void handle_waking(struct cpu *cpu, struct task_struct *t
 	struct thread *thread, *waker;
 
 	account->seen++;
-	if (task->tgid != target_tgid || current_tgid() != target_tgid) {
+	if (!is_target(task->tgid) || !is_target(current_tgid())) {
 		account->filtered++;
 		return;
 	}
@@ -128,6 +128,26 @@ static __always_inline void handle_waking(struct cpu *cpu, struct task_struct *t
 	thread->woken_by_own = 1;
 	if (waker && waker->heard)
 		thread->answered_by = 1;
+}
+
+/*
+ * A new process of the target's, or of a child of it; a new thread is no news.
+ * Attached only where children are followed.
+ */
+static __always_inline void handle_fork(struct cpu *cpu, struct task_struct *parent,
+					struct task_struct *child)
+{
+	struct account *account = &cpu->accounts[PROGRAM_SCHED_FORK];
+	__u32 tgid = child->tgid;
+	__u8 nothing = 0;
+
+	account->seen++;
+	if (child->pid != tgid || !is_target(parent->tgid))
+		account->filtered++;
+	else if (bpf_map_update_elem(&family, &tgid, &nothing, BPF_ANY))
+		account->lost++;
+	else
+		account->emitted++;
 }
 
 #endif

@@ -56,8 +56,20 @@ static __always_inline struct end *client_end(struct sock *sk)
 }
 
 /*
+ * The process at the other end of a Unix socket: of a connection the one that
+ * listened, of a pair the one that made it.
+ */
+static __always_inline __u32 peer_process(struct sock *sk)
+{
+	struct pid *pid = sk->sk_peer_pid;
+
+	return pid ? pid->numbers[0].nr : 0;
+}
+
+/*
  * The owner of a socket of the target's, and its storage if it is the load's.
- * An accepted Unix socket has its listener's name, one that connects has none.
+ * An accepted Unix socket has its listener's name, one that connects has none. Nor
+ * has a pair, with which a server talks to itself.
  */
 static __always_inline enum owner owner_of(struct sock *sk, struct end **end)
 {
@@ -76,7 +88,7 @@ static __always_inline enum owner owner_of(struct sock *sk, struct end **end)
 	if (!peer)
 		return OWNER_OTHER;
 	if (!own->addr)
-		return OWNER_UPSTREAM;
+		return is_target(peer_process(sk)) ? OWNER_OTHER : OWNER_UPSTREAM;
 	other = bpf_sk_storage_get(&ends, peer, 0, 0);
 	if (!other)
 		return OWNER_OTHER;
@@ -171,31 +183,55 @@ static __always_inline void handle_client_recv(struct cpu *cpu, struct account *
 	record->kind = RECORD_DELIVERED;
 }
 
+/*
+ * When the send began: with the system call, but io_uring_enter carries out many,
+ * one behind the other. Then it is the end of what the thread did before it. A
+ * thread of io_uring's own enters no calls: 0.
+ */
+static __always_inline __u64 send_began(struct thread *thread)
+{
+	__u64 began = thread->enter_ns;
+
+	if (!began || thread->number != NR_IO_URING_ENTER)
+		return began;
+	if (thread->took_ns > began)
+		began = thread->took_ns;
+	return thread->done_ns > began ? thread->done_ns : began;
+}
+
 static __always_inline void handle_server_send(struct cpu *cpu, struct account *account,
 					       struct end *end, int bytes)
 {
-	struct thread *thread = this_thread(0);
-	__u64 now = bpf_ktime_get_ns();
+	struct thread *thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u64 position = __sync_fetch_and_add(&end->out, bytes) + bytes;
+	__u64 now = bpf_ktime_get_ns(), began;
 	struct record *record;
 
-	end->out += bytes;
 	if (!thread) {
 		account->lost++;
 		return;
 	}
+	began = send_began(thread);
 	thread->done_ns = now;
 	record = new_record(account, cpu);
 	if (!record)
 		return;
-	record->begin_ns = thread->enter_ns;
+	record->begin_ns = began;
 	record->at_ns = now;
 	record->cookie = end->cookie;
-	record->position = end->out;
-	/* As it entered the call: a send that blocks must not count as service. */
-	record->kernel_ns = thread->kernel_ns;
-	record->blocked_ns = thread->blocked_at_enter_ns;
-	record->upstream_ns = thread->upstream_at_enter_ns;
-	record->run_queue_ns = thread->run_queue_at_enter_ns;
+	record->position = position;
+	if (began == thread->enter_ns) {
+		/* As it entered: a send that blocks must not count as service. */
+		record->kernel_ns = thread->kernel_ns;
+		record->blocked_ns = thread->blocked_at_enter_ns;
+		record->upstream_ns = thread->upstream_at_enter_ns;
+		record->run_queue_ns = thread->run_queue_at_enter_ns;
+	} else {
+		record->kernel_ns = kernel_clock(thread, now);
+		record->blocked_ns = thread->blocked_ns;
+		record->upstream_ns = thread->upstream_ns;
+		record->run_queue_ns = thread->run_queue_ns;
+	}
 	record->bytes = bytes;
 	record->kind = RECORD_ANSWERED;
 }
@@ -205,9 +241,9 @@ static __always_inline void handle_server_recv(struct cpu *cpu, struct account *
 {
 	struct thread *thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	__u64 now = bpf_ktime_get_ns();
+	__u64 position = __sync_fetch_and_add(&end->in, bytes) + bytes;
 	struct record *record;
 
-	end->in += bytes;
 	if (!thread) {
 		account->lost++;
 		return;
@@ -218,7 +254,7 @@ static __always_inline void handle_server_recv(struct cpu *cpu, struct account *
 	record->begin_ns = thread->enter_ns;
 	record->at_ns = now;
 	record->cookie = end->cookie;
-	record->position = end->in;
+	record->position = position;
 	record->kernel_ns = kernel_clock(thread, now);
 	record->blocked_ns = thread->blocked_ns;
 	record->upstream_ns = thread->upstream_ns;
@@ -249,9 +285,9 @@ static __always_inline void handle_target(struct cpu *cpu, struct account *accou
 	case OWNER_UPSTREAM:
 		account->emitted++;
 		if (sends)
-			handle_upstream_send(cpu, bytes);
+			handle_upstream_send(cpu, sk, bytes);
 		else
-			handle_upstream_recv(cpu, bytes);
+			handle_upstream_recv(cpu, sk, bytes);
 		break;
 	case OWNER_OTHER:
 		account->filtered++;
@@ -267,7 +303,7 @@ static __always_inline void handle_send_length(struct cpu *cpu, struct sock *sk,
 	__u32 tgid = current_tgid();
 
 	account->seen++;
-	if (ret > 0 && tgid == target_tgid)
+	if (ret > 0 && is_target(tgid))
 		handle_target(cpu, account, sk, ret, 1);
 	else if (ret > 0 && tgid == client_tgid && is_unix(sk))
 		handle_client_send(cpu, account, sk, ret);
@@ -283,7 +319,7 @@ static __always_inline void handle_recv_length(struct cpu *cpu, struct sock *sk,
 
 	account->seen++;
 	/* Bytes that were only peeked at are still to be taken. */
-	if (ret > 0 && !(flags & MSG_PEEK) && tgid == target_tgid)
+	if (ret > 0 && !(flags & MSG_PEEK) && is_target(tgid))
 		handle_target(cpu, account, sk, ret, 0);
 	else if (ret > 0 && !(flags & MSG_PEEK) && tgid == client_tgid)
 		handle_client_recv(cpu, account, sk, ret);

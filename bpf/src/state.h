@@ -13,6 +13,9 @@
 const volatile __u32 target_tgid = 0;
 const volatile __u32 client_tgid = 0;
 
+/* Whether processes that the target forks count as the target. */
+const volatile __u32 follow_children = 0;
+
 /*
  * Local TCP ports on which the target listens: a connection on one of them was
  * accepted, any other was opened by the target. Unused places are 0.
@@ -35,6 +38,26 @@ __u32 counting = 0;
 
 /* When the target last read from upstream, in any thread. */
 __u64 upstream_read_ns = 0;
+
+/*
+ * The target's children and theirs. Key: thread-group id. Value: nothing.
+ * Written by user space before the slice and by sched_process_fork in it, read
+ * by all probes. When it is full a child is lost and counted so.
+ */
+#define FAMILY 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FAMILY);
+	__type(key, __u32);
+	__type(value, __u8);
+} family SEC(".maps");
+
+static __always_inline int is_target(__u32 tgid)
+{
+	return tgid == target_tgid ||
+	       (follow_children && bpf_map_lookup_elem(&family, &tgid));
+}
 
 /*
  * A thread of the target, or one of the client's.
@@ -76,12 +99,13 @@ struct thread {
 	__u32 off_in;	   /* call in which it left the CPU, or SLEPT_OUTSIDE */
 	__u32 slept_in;	   /* the same of the latest sleep, or SLEPT_UPSTREAM */
 	__u32 slice;	   /* of enter_ns, ready_ns, off_ns and the latest sleep */
+	__u32 slot;	   /* its place in the calls by thread, and 1; 0: none yet */
 	__u8 heard;	   /* has read from upstream, or was told, since it last slept */
 	__u8 answered_by;  /* was woken by a thread that had */
 	__u8 asked;	   /* has sent upstream since it took a request */
 	__u8 woken_by_own; /* was woken by a thread of the target */
 	__u8 rested;	   /* has slept since its last record */
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 struct {

@@ -19,13 +19,82 @@ struct {
 	__type(value, struct call_table);
 } calls SEC(".maps");
 
+/*
+ * Key: slot times CALLS and the number of the call. Value: its sums. A slot is
+ * one thread's, so its only writer is that thread; slot 0 is shared. Read by user
+ * space at the end.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS *CALLS);
+	__type(key, __u32);
+	__type(value, struct thread_call);
+} thread_calls SEC(".maps");
+
+/* Key: slot. Written by the thread that takes it, read by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, struct slot_owner);
+} slots SEC(".maps");
+
+/* Slots given away; may pass SLOTS. */
+__u32 slots_taken = 0;
+
+/* The thread's slot, taken at its first call; 0 when there is none left. */
+static __always_inline __u32 slot_of(struct thread *thread)
+{
+	struct slot_owner *owner;
+	__u64 id;
+	__u32 slot;
+
+	if (thread->slot)
+		return thread->slot - 1;
+	slot = __sync_fetch_and_add(&slots_taken, 1) + 1;
+	if (slot >= SLOTS)
+		slot = 0;
+	thread->slot = slot + 1;
+	owner = bpf_map_lookup_elem(&slots, &slot);
+	if (!slot || !owner)
+		return 0;
+	id = bpf_get_current_pid_tgid();
+	owner->thread = id;
+	owner->process = id >> 32;
+	bpf_get_current_comm(owner->name, sizeof(owner->name));
+	return slot;
+}
+
+static __always_inline void count_for_thread(struct thread *thread, __u32 number,
+					     __u64 ns, __s64 ret)
+{
+	__u32 slot = slot_of(thread), place = slot * CALLS + number;
+	struct thread_call *call;
+
+	if (number >= CALLS)
+		return;
+	call = bpf_map_lookup_elem(&thread_calls, &place);
+	if (!call)
+		return;
+	if (slot) {
+		call->calls++;
+		call->total_ns += ns;
+		call->failed += ret < 0;
+		return;
+	}
+	__sync_fetch_and_add(&call->calls, 1);
+	__sync_fetch_and_add(&call->total_ns, ns);
+	if (ret < 0)
+		__sync_fetch_and_add(&call->failed, 1);
+}
+
 static __always_inline void handle_sys_enter(struct cpu *cpu, __u64 number)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SYS_ENTER];
 	struct thread *thread;
 
 	account->seen++;
-	if (current_tgid() != target_tgid) {
+	if (!is_target(current_tgid())) {
 		account->filtered++;
 		return;
 	}
@@ -67,12 +136,14 @@ static __always_inline __u32 bucket_of(__u64 ns)
 	return bucket < BUCKETS ? bucket : BUCKETS - 1;
 }
 
-static __always_inline void count_duration(struct call_table *call, __u64 ns, __u64 off)
+static __always_inline void count_duration(struct call_table *call, __u64 ns, __u64 off,
+					   __u64 asleep)
 {
 	__u32 bucket = bucket_of(ns);
 
 	call->total_ns += ns;
 	call->off_cpu_ns += off;
+	call->asleep_ns += asleep;
 	if (bucket < BUCKETS)
 		call->duration[bucket]++;
 }
@@ -97,10 +168,10 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 	struct account *account = &cpu->accounts[PROGRAM_SYS_EXIT];
 	struct call_table *call;
 	struct thread *thread;
-	__u64 ns = 0, off = 0;
+	__u64 ns = 0, off = 0, asleep = 0;
 
 	account->seen++;
-	if (current_tgid() != target_tgid) {
+	if (!is_target(current_tgid())) {
 		account->filtered++;
 		return;
 	}
@@ -108,6 +179,8 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 	if (thread && thread->enter_ns) {
 		ns = bpf_ktime_get_ns() - thread->enter_ns;
 		off = off_in_call(thread);
+		asleep = (thread->blocked_ns - thread->blocked_at_enter_ns) -
+			 (thread->upstream_ns - thread->upstream_at_enter_ns);
 		/* rt_sigreturn has overwritten the registers by now. */
 		number = thread->number;
 		thread->enter_ns = 0;
@@ -126,7 +199,9 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 	account->emitted++;
 	count_return(call, ret);
 	if (ns)
-		count_duration(call, ns, off);
+		count_duration(call, ns, off, asleep);
+	if (thread)
+		count_for_thread(thread, number, ns, ret);
 }
 
 #endif

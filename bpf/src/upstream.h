@@ -34,9 +34,27 @@ static __always_inline enum owner owner_of_inet(struct sock *sk)
 	return OWNER_UPSTREAM;
 }
 
-static __always_inline void handle_upstream_send(struct cpu *cpu, int bytes)
+/*
+ * Whether an answer is outstanding on a connection that the target opened. Key:
+ * socket. Written and read by the probes only; without memory for it a round
+ * trip goes uncounted.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u8);
+} asked SEC(".maps");
+
+static __always_inline void handle_upstream_send(struct cpu *cpu, struct sock *sk,
+						 int bytes)
 {
+	__u8 *outstanding =
+	    bpf_sk_storage_get(&asked, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	struct thread *thread = this_thread(0);
+
+	if (outstanding)
+		*outstanding = 1;
 
 	if (thread) {
 		thread->settled_ns = thread->blocked_ns;
@@ -49,9 +67,15 @@ static __always_inline void handle_upstream_send(struct cpu *cpu, int bytes)
 }
 
 /* The thread has its answer: it was blocked for it since it asked. */
-static __always_inline void handle_upstream_recv(struct cpu *cpu, int bytes)
+static __always_inline void handle_upstream_recv(struct cpu *cpu, struct sock *sk,
+						 int bytes)
 {
+	__u8 *outstanding = bpf_sk_storage_get(&asked, sk, 0, 0);
 	struct thread *thread = this_thread(0);
+	__u8 answer = outstanding && *outstanding;
+
+	if (answer)
+		*outstanding = 0;
 
 	if (thread) {
 		if (thread->blocked_ns != thread->settled_ns)
@@ -64,6 +88,7 @@ static __always_inline void handle_upstream_recv(struct cpu *cpu, int bytes)
 	if (counting) {
 		cpu->upstream.receives++;
 		cpu->upstream.bytes_in += bytes;
+		cpu->upstream.round_trips += answer;
 	}
 }
 

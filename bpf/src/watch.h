@@ -175,7 +175,7 @@ static __always_inline void watch_data_ready(struct cpu *cpu, struct account *ac
 	__u64 name;
 
 	/* What the target sends is timed where it is sent. */
-	if (current_tgid() == target_tgid || !is_unix(sk)) {
+	if (is_target(current_tgid()) || !is_unix(sk)) {
 		account->filtered++;
 		return;
 	}
@@ -472,9 +472,9 @@ static __always_inline void watch_target(struct cpu *cpu, struct account *accoun
 	case OWNER_UPSTREAM:
 		account->emitted++;
 		if (sends)
-			handle_upstream_send(cpu, bytes);
+			handle_upstream_send(cpu, sk, bytes);
 		else
-			handle_upstream_recv(cpu, bytes);
+			handle_upstream_recv(cpu, sk, bytes);
 		break;
 	case OWNER_OTHER:
 		account->filtered++;

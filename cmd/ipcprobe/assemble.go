@@ -40,6 +40,7 @@ func assemble(m *measurement) *results.Result {
 
 	requests := probed.Counts.OK + probed.Counts.Error
 	r.Syscalls = stats.Syscalls(m.calls, requests, errnoName)
+	r.Upstream = stats.Upstream(m.upstream, requests)
 	r.CPU = stats.CPU(m.slices, mode)
 	if r.CPU != nil {
 		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks))
@@ -121,8 +122,8 @@ func targetOf(m *measurement) results.Target {
 		nats = natsCounts(m.words)
 	}
 	return results.Target{
-		NATS: nats,
-		PID:  t.PID, Executable: t.Executable, BuildID: t.BuildID, Command: t.Command,
+		NATS: nats, Children: m.family,
+		PID: t.PID, Executable: t.Executable, BuildID: t.BuildID, Command: t.Command,
 		Socket: m.server.socket.Name, Threads: t.Threads,
 		Protocol: m.options.load.Protocol, Ended: m.ended,
 	}

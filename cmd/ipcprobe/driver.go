@@ -54,7 +54,7 @@ type driver struct {
 	generator *load.Generator
 	probes    *loader.Probes
 	watcher   *gateway.Watcher
-	clock     *gateway.Clock
+	clock     clock
 	planner   *stats.Planner
 	matcher   *join.Matcher
 	next      int             // index of the next slice
@@ -70,7 +70,7 @@ type driver struct {
 }
 
 func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.Watcher) (*driver, error) {
-	clock, err := gateway.OpenClock(m.server.target)
+	clock, err := openClock(m)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +78,19 @@ func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.W
 		m: m, generator: g, probes: p, watcher: w, clock: clock,
 		matcher: join.New(), patience: firstPatience,
 	}, nil
+}
+
+// clock reads the CPU time of what is measured.
+type clock interface {
+	Read() (results.CPUTime, error)
+	Close() error
+}
+
+func openClock(m *measurement) (clock, error) {
+	if m.options.family {
+		return gateway.OpenFamilyClock(m.server.target)
+	}
+	return gateway.OpenClock(m.server.target)
 }
 
 func (d *driver) close() { _ = d.clock.Close() } // read only

@@ -37,6 +37,8 @@ type measurement struct {
 	tail     *stats.Tail
 	calls    []results.CallTable
 	samples  *profile.Collector
+	upstream results.UpstreamSums
+	family   *results.Family
 	stacks   []results.Stack // distinct ones, in the order of Sample.Stack
 	loss     *results.Loss
 	costs    []results.ProgramCost
@@ -121,7 +123,7 @@ func (m *measurement) load(ctx context.Context, watcher *gateway.Watcher, stderr
 	}
 	defer generator.Close()
 	m.server.socket.Holders(ctx)
-	if sharers := m.server.socket.Sharers; len(sharers) > 0 {
+	if sharers := m.unfollowed(ctx, m.server.socket.Sharers); len(sharers) > 0 {
 		m.warn("other processes hold the same listening socket and may answer in its place: %v; what they do is not seen", sharers)
 	}
 	if user.UID == 0 && os.Geteuid() == 0 {
@@ -204,9 +206,13 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	if err != nil {
 		return err
 	}
-	probes, err := loader.Open(loader.Options{
-		Target: pid, Client: generator.PID(), Listening: ports, SampleHz: o.hz,
-	})
+	watched := loader.Options{
+		Target: pid, Client: generator.PID(), Listening: ports, SampleHz: o.hz, TapeBytes: o.tapeBytes(),
+	}
+	if o.family {
+		watched.Children = func() ([]int, error) { return m.lookAtFamily(ctx) }
+	}
+	probes, err := loader.Open(watched)
 	if err != nil {
 		return err
 	}
@@ -235,6 +241,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	}
 	m.addLate(generator.Late())
 	m.warnOfEndings()
+	m.warnOfShape(ctx)
 	if now, err := gateway.Inspect(ctx, pid); err == nil {
 		m.server.target.Threads = max(m.server.target.Threads, now.Threads)
 	}
@@ -263,6 +270,9 @@ func (m *measurement) warnOfEndings() {
 // collect takes what the probes have summed up.
 func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (err error) {
 	if m.calls, err = probes.Calls(); err != nil {
+		return err
+	}
+	if m.upstream, err = probes.Upstream(); err != nil {
 		return err
 	}
 	if m.loss, err = probes.Loss(); err != nil {

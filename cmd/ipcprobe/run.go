@@ -33,6 +33,8 @@ type runOptions struct {
 	build   string // of the reference gateway
 	noNATS  bool
 	memory  memoryOptions
+	family  bool     // follow the target's children
+	tape    string   // memory for the records of a slice; empty: the loader's default
 	args    []string // the whole command line, for the record
 
 	durationSet bool
@@ -45,6 +47,10 @@ const (
 	minSlice = 50 * time.Millisecond
 	maxSlice = time.Minute
 	maxHz    = 10_000
+	minTape  = 4 << 10
+	maxTape  = 4 << 30
+
+	defaultTape = 64 << 20
 )
 
 func newRun(stdout, stderr io.Writer) *cobra.Command {
@@ -90,6 +96,8 @@ neither it measures its own reference gateway.`,
 	flags.Float64Var(&o.budget, "budget", 3, "cost of the probes that the run may bear, in `PCT` of the target's throughput\nor CPU; 100 probes the whole run")
 	flags.IntVar(&o.hz, "profile-hz", 199, "CPU samples a second; 0 takes none")
 	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
+	flags.BoolVar(&o.family, "children", false, "follow the processes that the target has forked or forks as well")
+	flags.StringVar(&o.tape, "tape", "64MiB", "memory for the records of a probed slice, `SIZE`; a slice that fills it ends early")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	flags.StringVar(&o.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")
@@ -110,6 +118,8 @@ func (o *runOptions) check(pidSet bool) error {
 		return fmt.Errorf("--slice is %v, but must be between %v and %v", o.slice, minSlice, maxSlice)
 	case !(o.budget > 0 && o.budget <= 100):
 		return fmt.Errorf("--budget is %v, but must be above 0 and at most 100 percent", o.budget)
+	case o.tapeBytes() < minTape || o.tapeBytes() > maxTape:
+		return fmt.Errorf("--tape is %q, but must be a size between 4KiB and 4GiB", o.tape)
 	case o.hz < 0 || o.hz > maxHz:
 		return fmt.Errorf("--profile-hz is %d, but must be between 0 and %d", o.hz, maxHz)
 	case o.name != "" && filepath.Base(o.name) != o.name || o.name == "." || o.name == "..":
@@ -136,6 +146,18 @@ func (o *runOptions) check(pidSet bool) error {
 		o.out = filepath.Join("results", o.name)
 	}
 	return nil
+}
+
+// tapeBytes is the memory for the records of a slice; 0 when it can't be read.
+func (o *runOptions) tapeBytes() int {
+	if o.tape == "" {
+		return defaultTape
+	}
+	bytes, err := load.ParseSize(o.tape)
+	if err != nil {
+		return 0
+	}
+	return bytes
 }
 
 // sliceOf is the length of the slices of a run: a twentieth of it, within bounds.

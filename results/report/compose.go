@@ -7,18 +7,23 @@ import "github.com/ipcprobe/ipcprobe/results"
 // compose makes the document of a measurement: the sections in the order in
 // which a reader asks for them.
 func compose(r *results.Result) document {
-	return document{sections: []section{
+	sections := []section{
 		verdictSection(r),
 		throughputSection(r),
 		latencySection(r),
 		legsSection(r),
 		syscallSection(r),
+	}
+	if r.Upstream != nil {
+		sections = append(sections, upstreamSection(r))
+	}
+	return document{sections: append(sections,
 		cpuSection(r),
 		memorySection(r),
 		overheadSection(r),
 		lossSection(r),
 		warningSection(r),
-	}}
+	)}
 }
 
 // withheld reports whether the client's figures are not shown at all: the

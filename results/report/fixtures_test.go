@@ -131,7 +131,8 @@ func healthy() *results.Result {
 
 func call(name string, calls, requests int64, bytes *float64, d *results.Distribution) results.Syscall {
 	return results.Syscall{Name: name, Calls: calls, CallsPerRequest: float64(calls) / float64(requests),
-		BytesPerCall: bytes, TotalNs: int64(d.Mean * float64(calls)), Latency: d}
+		BytesPerCall: bytes, TotalNs: int64(d.Mean * float64(calls)), Latency: d,
+		NsPerRequest: ptr(d.Mean * float64(calls) / float64(requests))}
 }
 
 // openLoop is a run at a rate that the gateway bears, waiting for NATS.
@@ -153,6 +154,12 @@ func openLoop() *results.Result {
 	r.Limits = []results.Limit{{Metric: "p99", Bound: "<", Limit: 10e6, Measured: ptr(1_080_000.0), Met: true, Unit: "ns"},
 		{Metric: "rss", Bound: "<", Limit: 40 << 20, Measured: ptr(47_185_920.0), Unit: "bytes"},
 		{Metric: "leak", Bound: "=", Unit: "bytes/1000 requests", Reason: "5,000 requests are too few to tell a leak from a pool that grows"}}
+	r.Upstream = &results.Upstream{Sends: 50_010, Receives: 49_870, BytesOut: 16_302_000, BytesIn: 3_903_000, RoundTrips: 49_802,
+		BytesOutPerRequest: 326.04, BytesInPerRequest: 78.06, RoundTripsPerRequest: 0.996}
+	r.Syscalls[1].Threads = []results.SyscallThread{{Thread: 4250, Process: 4242, Name: "reader", Calls: 300_000, TotalNs: 31e8, Failed: 3},
+		{Thread: 4242, Process: 4242, Name: "ipc-gateway", Calls: 112_060, TotalNs: 14e8}}
+	r.Syscalls[2].Threads = []results.SyscallThread{{Thread: 4242, Process: 4242, Name: "ipc-gateway", Calls: 206_000, TotalNs: 12e8}}
+	r.Target.Children = &results.Family{Processes: 2, Followed: true}
 	r.Target.NATS = &results.NATS{Published: 110_002, Received: 110_002, Answered: 110_002}
 	r.Warn("the steal time of the machine was 0.3 %; see docs/measuring")
 	return r
@@ -215,6 +222,9 @@ func hostile() *results.Result {
 	}
 	for i := range r.CPU.Top {
 		r.CPU.Top[i].Function, r.CPU.Top[i].Object = evil+wide, wide+evil
+	}
+	for i := range 12 {
+		r.Syscalls[0].Threads = append(r.Syscalls[0].Threads, results.SyscallThread{Thread: uint32(i), Name: evil + wide, Calls: 1})
 	}
 	r.CPU.Top[1].Function = "std::vector<std::pair<int, char const*>, std::allocator<std::pair<int, char const*> > >::operator[](unsigned long) const | `"
 	r.CPU.Top[2].Function = "e\u0301\u0301\u0301\u0301 zalgo and 👩‍👩‍👧 family, flag 🇩🇪, ﷽"

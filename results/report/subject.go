@@ -26,6 +26,9 @@ func targetText(r *results.Result) text {
 	if r.Target.Threads > 0 {
 		t = t.with(", " + plural(int64(r.Target.Threads), "thread"))
 	}
+	if c := r.Target.Children; c != nil && c.Followed {
+		t = t.with(", with up to " + count(int64(c.Processes)) + " of its children")
+	}
 	if r.Target.Socket != "" {
 		t = t.with(", ").and(name(truncateFront(clean(r.Target.Socket), 44, "…")))
 	}

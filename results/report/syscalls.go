@@ -12,24 +12,23 @@ import (
 // maxSyscalls is the number of rows of the syscall table; the rest is summed.
 const maxSyscalls = 12
 
-// syscallSection lists the target's system calls, the most time first.
+// syscallSection lists the target's system calls, those first that cost a request
+// most.
 func syscallSection(r *results.Result) section {
-	s := section{title: "System calls, by time", remark: remark(r)}
+	s := section{title: "System calls, by what they cost a request", remark: remark(r)}
 	if len(r.Syscalls) == 0 {
 		s.blocks = []block{absent(unprobed(r))}
 		return s
 	}
 	rows := slices.Clone(r.Syscalls)
-	slices.SortStableFunc(rows, func(a, b results.Syscall) int { return cmp.Compare(b.TotalNs, a.TotalNs) })
+	slices.SortStableFunc(rows, func(a, b results.Syscall) int { return cmp.Compare(costOf(b), costOf(a)) })
 	t := table{columns: []col{
 		{title: "call", flexible: true}, {title: "calls", right: true}, {title: "/request", right: true},
-		{title: "bytes/call", right: true, dispensable: 1}, {title: "total", right: true},
+		{title: "bytes/call", right: true, dispensable: 1}, {title: "cost/req.", right: true},
 		{title: "p50", right: true}, {title: "p99", right: true}, {title: "errors", right: true},
 	}}
-	var total float64
 	var errors items
 	for i, c := range rows {
-		total += float64(c.TotalNs)
 		if failed := sum(c.Errors); failed > 0 {
 			errors = append(errors, name(truncate(clean(c.Name), 24, "…")).with(" failed with ").and(tallyText(c.Errors, foreign)))
 		}
@@ -44,8 +43,11 @@ func syscallSection(r *results.Result) section {
 	if rare(rows) {
 		s.blocks = append(s.blocks, paragraph{note: true, text: say(dash + " too few calls for the percentile, or no bytes to count.")})
 	}
-	s.blocks = append(s.blocks, paragraph{note: true, text: say("From the probed slices, " + duration(total) +
-		" together. Time asleep in a call counts.")})
+	s.blocks = append(s.blocks, paragraph{note: true, text: say("From the probed slices. The cost is time in the call, " +
+		"asleep too, but not that asleep in a wait for clients.")})
+	if by := threadTable(rows); by != nil {
+		s.blocks = append(s.blocks, *by)
+	}
 	if len(errors) > 0 {
 		s.blocks = append(s.blocks, errors)
 	}
@@ -73,7 +75,7 @@ func syscallRow(c results.Syscall) []text {
 		failed = in(warned, short(float64(n)))
 	}
 	return []text{name(c.Name), say(short(float64(c.Calls))), say(each(c.CallsPerRequest)), say(perCall),
-		say(duration(float64(c.TotalNs))), say(p50), say(p99), failed}
+		say(costText(c.NsPerRequest)), say(p50), say(p99), failed}
 }
 
 // each formats a rate per request: 1.00, 0.031, 12.5.
@@ -92,15 +94,40 @@ func each(x float64) string {
 // others sums the calls that have no row of their own. Percentiles can't be
 // added.
 func others(rest []results.Syscall) []text {
-	var calls, time, failed, perRequest float64
+	var calls, failed, perRequest float64
+	var cost *float64
 	for _, c := range rest {
 		calls += float64(c.Calls)
-		time += float64(c.TotalNs)
 		failed += float64(sum(c.Errors))
 		perRequest += c.CallsPerRequest
+		if c.NsPerRequest != nil {
+			cost = addCost(cost, *c.NsPerRequest)
+		}
 	}
 	return row(count(int64(len(rest)))+" others", short(calls), each(perRequest), dash,
-		duration(time), dash, dash, short(failed))
+		costText(cost), dash, dash, short(failed))
+}
+
+// costOf is what a call costs a request; without requests, the time in it.
+func costOf(c results.Syscall) float64 {
+	if c.NsPerRequest == nil {
+		return float64(c.TotalNs)
+	}
+	return *c.NsPerRequest
+}
+
+func costText(ns *float64) string {
+	if ns == nil {
+		return dash
+	}
+	return duration(*ns)
+}
+
+func addCost(sum *float64, ns float64) *float64 {
+	if sum != nil {
+		ns += *sum
+	}
+	return &ns
 }
 
 func sum(tally map[string]int64) int64 {

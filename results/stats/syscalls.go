@@ -12,7 +12,8 @@ import (
 )
 
 // Syscalls makes the table of system calls of the kernel's sums over all probed
-// slices, most time first. requests is the number of requests that were answered
+// slices, those first that cost a request most: the time in the call, less what is
+// asleep in a call in which a server waits for its clients. requests is the number of requests that were answered
 // in the same slices; with 0, CallsPerRequest is 0. errno names an error number.
 //
 // The kernel counts durations in buckets, so percentiles are exact to half a
@@ -21,6 +22,8 @@ import (
 // Latency.Count may be below Calls.
 func Syscalls(tables []results.CallTable, requests int64, errno func(int) string) []results.Syscall {
 	out := make([]results.Syscall, 0, len(tables))
+	costs := make(map[string]int64, len(tables))
+	several := severalThreads(tables)
 	for i := range tables {
 		t := &tables[i]
 		if t.Calls == 0 {
@@ -35,6 +38,8 @@ func Syscalls(tables []results.CallTable, requests int64, errno func(int) string
 		}
 		if requests > 0 {
 			s.CallsPerRequest = float64(t.Calls) / float64(requests)
+			cost := float64(costOf(t)) / float64(requests)
+			s.NsPerRequest = &cost
 		}
 		if t.Moves {
 			perCall := float64(t.Bytes) / float64(t.Calls)
@@ -48,12 +53,24 @@ func Syscalls(tables []results.CallTable, requests int64, errno func(int) string
 				s.Errors[errno(number)] += n
 			}
 		}
+		if several {
+			s.Threads = byThread(t.Threads)
+		}
+		costs[t.Name] = costOf(t)
 		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b results.Syscall) int {
-		return cmp.Or(cmp.Compare(b.TotalNs, a.TotalNs), cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(costs[b.Name], costs[a.Name]), cmp.Compare(b.TotalNs, a.TotalNs), cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Name, b.Name))
 	})
 	return out
+}
+
+// costOf is what a call costs the requests (ns): its time without idle sleep.
+func costOf(t *results.CallTable) int64 {
+	if !t.Waits {
+		return t.TotalNs
+	}
+	return max(0, t.TotalNs-t.AsleepNs)
 }
 
 // Buckets describes durations that were counted in buckets [Low, High), or is
