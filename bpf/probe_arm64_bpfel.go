@@ -35,6 +35,7 @@ type ProbeCallTable struct {
 	Calls    uint64
 	TotalNs  uint64
 	OffCpuNs uint64
+	IdleNs   uint64
 	AsleepNs uint64
 	Bytes    uint64
 	Duration [544]uint32

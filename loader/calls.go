@@ -42,6 +42,7 @@ func sum(cpus []bpf.ProbeCallTable) (table results.CallTable, any bool) {
 		table.Calls += int64(cpu.Calls)
 		table.TotalNs += int64(cpu.TotalNs)
 		table.OffCPUNs += int64(cpu.OffCpuNs)
+		table.IdleNs += int64(cpu.IdleNs)
 		table.AsleepNs += int64(cpu.AsleepNs)
 		table.Bytes += int64(cpu.Bytes)
 		for bucket, count := range cpu.Duration {

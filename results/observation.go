@@ -154,8 +154,9 @@ type CallTable struct {
 	Calls    int64
 	TotalNs  int64         // from sys_enter to sys_exit, waiting included
 	OffCPUNs int64         // of that, off the CPU
-	AsleepNs int64         // of that, not runnable, and not for an answer from upstream
-	Waits    bool          // a server waits for its clients in this call, so AsleepNs is idle
+	IdleNs   int64         // of that, by threads that had no request in hand
+	AsleepNs int64         // of that, by others, not runnable and not for an answer from upstream
+	Waits    bool          // a server waits for its clients in this call, so AsleepNs is idle as well
 	Bytes    int64         // sum of positive returns
 	Moves    bool          // the call returns a number of bytes, so Bytes means something
 	Errors   map[int]int64 // by errno

@@ -244,7 +244,7 @@ type Syscall struct {
 	TotalNs         int64            `json:"total_ns"`
 	Latency         *Distribution    `json:"latency"`
 	Errors          map[string]int64 `json:"errors"`                   // by errno name
-	NsPerRequest    *float64         `json:"ns_per_request,omitempty"` // TotalNs less idle sleep, for each request; nil without requests
+	NsPerRequest    *float64         `json:"ns_per_request,omitempty"` // TotalNs less idleness, for each request; nil without requests
 	Threads         []SyscallThread  `json:"threads,omitempty"`        // most time first; absent when there was one thread
 }
 

@@ -98,7 +98,8 @@ struct call_table {
 	__u64 calls;
 	__u64 total_ns;
 	__u64 off_cpu_ns;
-	__u64 asleep_ns; /* of that blocked, and not for an answer from upstream */
+	__u64 idle_ns;	 /* of that by threads with no request in hand */
+	__u64 asleep_ns; /* of that, by others, blocked and not for upstream */
 	__u64 bytes; /* sum of positive returns: bytes only for calls that move some */
 	__u32 duration[BUCKETS];
 	__u32 errors[ERRNOS];

@@ -136,14 +136,27 @@ static __always_inline __u32 bucket_of(__u64 ns)
 	return bucket < BUCKETS ? bucket : BUCKETS - 1;
 }
 
-static __always_inline void count_duration(struct call_table *call, __u64 ns, __u64 off,
-					   __u64 asleep)
+/*
+ * What a thread slept in the call that it returns from. It has a request in hand
+ * from the receive that took it until the first send of an answer.
+ */
+static __always_inline void count_sleep(struct call_table *call, struct thread *thread)
+{
+	__u64 off = off_in_call(thread);
+
+	call->off_cpu_ns += off;
+	if (thread->took_ns <= thread->done_ns)
+		call->idle_ns += off;
+	else
+		call->asleep_ns += thread->blocked_ns - thread->blocked_at_enter_ns -
+				   thread->upstream_ns + thread->upstream_at_enter_ns;
+}
+
+static __always_inline void count_duration(struct call_table *call, __u64 ns)
 {
 	__u32 bucket = bucket_of(ns);
 
 	call->total_ns += ns;
-	call->off_cpu_ns += off;
-	call->asleep_ns += asleep;
 	if (bucket < BUCKETS)
 		call->duration[bucket]++;
 }
@@ -168,7 +181,7 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 	struct account *account = &cpu->accounts[PROGRAM_SYS_EXIT];
 	struct call_table *call;
 	struct thread *thread;
-	__u64 ns = 0, off = 0, asleep = 0;
+	__u64 ns = 0;
 
 	account->seen++;
 	if (!is_target(current_tgid())) {
@@ -178,13 +191,10 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 	thread = this_thread(0);
 	if (thread && thread->enter_ns) {
 		ns = bpf_ktime_get_ns() - thread->enter_ns;
-		off = off_in_call(thread);
-		asleep = (thread->blocked_ns - thread->blocked_at_enter_ns) -
-			 (thread->upstream_ns - thread->upstream_at_enter_ns);
 		/* rt_sigreturn has overwritten the registers by now. */
 		number = thread->number;
 		thread->enter_ns = 0;
-		thread->kernel_ns += ns - off;
+		thread->kernel_ns += ns - off_in_call(thread);
 	}
 	if (!counting) {
 		account->filtered++;
@@ -198,10 +208,13 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 	}
 	account->emitted++;
 	count_return(call, ret);
-	if (ns)
-		count_duration(call, ns, off, asleep);
-	if (thread)
-		count_for_thread(thread, number, ns, ret);
+	if (!thread)
+		return;
+	if (ns) {
+		count_duration(call, ns);
+		count_sleep(call, thread);
+	}
+	count_for_thread(thread, number, ns, ret);
 }
 
 #endif

@@ -43,8 +43,8 @@ func syscallSection(r *results.Result) section {
 	if rare(rows) {
 		s.blocks = append(s.blocks, paragraph{note: true, text: say(dash + " too few calls for the percentile, or no bytes to count.")})
 	}
-	s.blocks = append(s.blocks, paragraph{note: true, text: say("From the probed slices. The cost is time in the call, " +
-		"asleep too, but not that asleep in a wait for clients.")})
+	s.blocks = append(s.blocks, paragraph{note: true, text: say("From the probed slices. The cost is the time in the " +
+		"call, without the sleep of threads that have no request in hand.")})
 	if by := threadTable(rows); by != nil {
 		s.blocks = append(s.blocks, *by)
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // Syscalls makes the table of system calls of the kernel's sums over all probed
-// slices, those first that cost a request most: the time in the call, less what is
-// asleep in a call in which a server waits for its clients. requests is the number of requests that were answered
+// slices, those first that cost a request most: the time in the call, less what
+// threads without a request sleep in it, and others in a wait for clients. requests is the number of requests that were answered
 // in the same slices; with 0, CallsPerRequest is 0. errno names an error number.
 //
 // The kernel counts durations in buckets, so percentiles are exact to half a
@@ -65,12 +65,13 @@ func Syscalls(tables []results.CallTable, requests int64, errno func(int) string
 	return out
 }
 
-// costOf is what a call costs the requests (ns): its time without idle sleep.
+// costOf is what a call costs the requests (ns): its time without idleness.
 func costOf(t *results.CallTable) int64 {
-	if !t.Waits {
-		return t.TotalNs
+	idle := t.IdleNs
+	if t.Waits {
+		idle += t.AsleepNs
 	}
-	return max(0, t.TotalNs-t.AsleepNs)
+	return max(0, t.TotalNs-idle)
 }
 
 // Buckets describes durations that were counted in buckets [Low, High), or is
