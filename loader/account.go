@@ -43,9 +43,6 @@ func (p *Probes) Loss() (*results.Loss, error) {
 			row.Filtered += account.Filtered
 			row.Lost += account.Lost
 		}
-		if row.Seen == 0 && i == int(bpf.ProbeProgramPROGRAM_SCHED_FORK) && p.options.Children == nil {
-			continue // not attached
-		}
 		loss.Programs = append(loss.Programs, row)
 		loss.Seen += row.Seen
 		loss.Emitted += row.Emitted
