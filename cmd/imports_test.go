@@ -93,6 +93,8 @@ func (r room) breach(folder, to string) string {
 		return ""
 	case !r.alone && within(ours, r.path):
 		return ""
+	case within(ours, folder): // what a package keeps below itself is its own
+		return ""
 	}
 	for _, own := range r.own {
 		if ours == own { // what is below a room's root is its own affair
@@ -131,6 +133,7 @@ func TestImportRuleSeesBreaches(t *testing.T) {
 		{"loader and the probes", "loader/open.go", ours + "bpf", true},
 		{"gateway and the vocabulary", "gateway/reference/x.go", ours + "results", true},
 		{"statistics and the vocabulary", "results/stats/x.go", ours + "results", true},
+		{"a package and what it keeps below itself", "results/report/x.go", ours + "results/report/page", true},
 		{"a test of the package itself", "results/stats/x_test.go", ours + "results/stats", true},
 		{"a test and a C peer", "load/loop_test.go", ours + "gateway/peer", true},
 		{"a test that needs root", "results/store/x_test.go", ours + "results/kerneltest", true},

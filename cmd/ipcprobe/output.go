@@ -50,7 +50,19 @@ func write(folder *store.Folder, result *results.Result, m *measurement) error {
 	if err := writeProfiles(folder, m); err != nil {
 		return err
 	}
+	if err := writePage(folder, result); err != nil {
+		return err
+	}
 	return folder.Commit()
+}
+
+// writePage stores report.html, made of the files that the run has so far.
+func writePage(folder *store.Folder, result *results.Result) error {
+	material, err := report.ReadMaterial(folder.Open)
+	if err != nil {
+		return err
+	}
+	return folder.Write("report.html", func(w io.Writer) error { return report.HTML(w, result, material) })
 }
 
 // show prints the result: the report, or the JSON and nothing else.

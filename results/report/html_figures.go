@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/report/page"
+)
+
+// figuresOf are the figures that stand in a section, by its anchor.
+func figuresOf(section string, r *results.Result, m *Material) []page.Figure {
+	switch section {
+	case "throughput":
+		return timelineFigure(m)
+	case "response-time-and-round-trip":
+		return distributionFigure(m)
+	case "where-a-requests-time-goes":
+		return slices.Concat(legFigure(r.Legs), tailFigure(r))
+	case "cpu":
+		return slices.Concat(
+			flameFigure("cpu-flame", "On-CPU time by call path, from the samples of probed slices", m.CPU),
+			flameFigure("offcpu-flame", "Time off the CPU by call path: blocked or waiting to run, idle apart", m.OffCPU))
+	case "system-calls-by-time":
+		return flameFigure("syscall-flame", "Which call paths issue the system calls", m.Syscalls)
+	case "memory":
+		return flameFigure("heap-flame", "What was allocated and not freed, by call path", m.Heap)
+	}
+	return nil
+}
+
+func timelineFigure(m *Material) []page.Figure {
+	t := page.TimelineOf(m.Latency)
+	if t == nil || len(t.Moments) < 2 {
+		return nil
+	}
+	return []page.Figure{{ID: "timeline", Timeline: t,
+		Caption: "Answers a second, and below p50 and p99 of response time, over the run; shaded: slices with the probes on"}}
+}
+
+func distributionFigure(m *Material) []page.Figure {
+	d := &page.Distribution{}
+	for _, mode := range []results.Mode{results.Bare, results.Probed} {
+		h := results.NewHistogram()
+		for i := range m.Latency {
+			if m.Latency[i].Mode == mode.String() {
+				h.Merge(m.Latency[i].Times)
+			}
+		}
+		if p := page.PercentilesOf(mode.String()+" slices", h); p != nil {
+			d.Series = append(d.Series, *p)
+		}
+	}
+	if len(d.Series) == 0 {
+		return nil
+	}
+	return []page.Figure{{ID: "distribution", Distribution: d,
+		Caption: "Response time by percentile, up to where 20 answers are slower. What is quoted is from the bare slices"}}
+}
+
+// legFigure sets the legs' means, medians and 99th percentiles side by side.
+func legFigure(l *results.Legs) []page.Figure {
+	if !whole(l) {
+		return nil
+	}
+	legs := legsOf(l)
+	s := &page.Stack{Unit: "ns"}
+	for _, leg := range legs {
+		s.Parts = append(s.Parts, leg.name)
+	}
+	for _, bar := range []struct {
+		name string
+		of   func(*results.Distribution) *float64
+	}{
+		{"mean", func(d *results.Distribution) *float64 { return &d.Mean }},
+		{"p50", func(d *results.Distribution) *float64 { return floating(d.P50) }},
+		{"p99", func(d *results.Distribution) *float64 { return floating(d.P99) }},
+	} {
+		values := make([]float64, 0, len(legs))
+		for _, leg := range legs {
+			if v := bar.of(leg.dist); v != nil {
+				values = append(values, max(0, *v))
+			}
+		}
+		if len(values) == len(legs) && slices.Max(values) > 0 {
+			s.Bars = append(s.Bars, page.Bar{Name: bar.name, Values: values})
+		}
+	}
+	if len(s.Bars) == 0 {
+		return nil
+	}
+	return []page.Figure{{ID: "legs", Stack: s,
+		Caption: "The legs one after the other. Means add up to the mean round trip; the p50 and p99 are each leg’s own and add up to no request"}}
+}
+
+func floating(v *int64) *float64 {
+	if v == nil {
+		return nil
+	}
+	f := float64(*v)
+	return &f
+}
+
+// tailFigure shows what the slowest requests have more of than the median one.
+func tailFigure(r *results.Result) []page.Figure {
+	s := &page.Stack{Unit: "%"}
+	share := map[string]float64{}
+	for _, tail := range []*results.Tail{r.Tail, r.TailP999} {
+		if tail != nil {
+			for name, pct := range tail.ShareOfExcess {
+				share[name] = max(share[name], pct)
+			}
+		}
+	}
+	s.Parts = slices.SortedFunc(maps.Keys(share), func(a, b string) int {
+		return cmp.Or(cmp.Compare(share[b], share[a]), cmp.Compare(a, b))
+	})
+	if s.Parts = s.Parts[:min(len(s.Parts), 8)]; len(s.Parts) == 0 {
+		return nil
+	}
+	for _, bar := range []struct {
+		name string
+		tail *results.Tail
+	}{{"beyond p99", r.Tail}, {"beyond p99.9", r.TailP999}} {
+		if bar.tail == nil {
+			continue
+		}
+		b := page.Bar{Name: bar.name}
+		for _, part := range s.Parts {
+			b.Values = append(b.Values, max(0, bar.tail.ShareOfExcess[part]))
+		}
+		if slices.Max(b.Values) > 0 {
+			s.Bars = append(s.Bars, b)
+		}
+	}
+	if len(s.Bars) == 0 {
+		return nil
+	}
+	return []page.Figure{{ID: "tail", Stack: s, Caption: "Where the slowest requests’ excess over the median one lies"}}
+}
+
+// flameFigure draws a profile by its default sample type, else by its last.
+func flameFigure(id, caption string, p *profile.Profile) []page.Figure {
+	if p == nil {
+		return nil
+	}
+	at := len(p.SampleType) - 1
+	for i, t := range p.SampleType {
+		if t.Type == p.DefaultSampleType {
+			at = i
+		}
+	}
+	f := page.FlameOf(p, at, bandLabel)
+	if f == nil {
+		return nil
+	}
+	return []page.Figure{{ID: id, Caption: caption, Flame: f}}
+}
