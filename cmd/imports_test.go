@@ -93,7 +93,7 @@ func (r room) breach(folder, to string) string {
 		return ""
 	case !r.alone && within(ours, r.path):
 		return ""
-	case within(ours, folder): // what a package keeps below itself is its own
+	case folder != r.path && within(ours, folder): // what a package keeps below itself is its own
 		return ""
 	}
 	for _, own := range r.own {
