@@ -6,8 +6,12 @@
 // fields that are read, record.h what leaves the kernel, state.h what is
 // remembered between events, tape.h how records travel, and socket.h, watch.h,
 // syscall.h, sched.h, sample.h, offcpu.h and callpath.h the quantities.
-// probe.bpf.c hangs them on tracepoints. The objects and their Go files are committed, so that a clean
+// probe.bpf.c hangs them on tracepoints, and on what the rung's hook_*.h names.
+// The objects and their Go files are committed, so that a clean
 // clone builds without clang.
+//
+// Probe is the object of the ladder's first rung; package rung, below, holds
+// those of the others, made from the same sources.
 package bpf
 
 //go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type absence -type sample_kind -type call_table -type cpu -type program -type account -type traffic -type flow_leg -type durations -type thread_call -type slot_owner Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu

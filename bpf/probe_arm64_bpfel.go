@@ -212,7 +212,8 @@ type ProbeThread struct {
 	Asked             uint8
 	WokenByOwn        uint8
 	Rested            uint8
-	Pad               [3]uint8
+	Transferred       uint8
+	Pad               [2]uint8
 }
 
 type ProbeThreadCall struct {

@@ -26,15 +26,10 @@ func (p *Probes) CountRuns() (io.Closer, error) {
 // Costs gives, for each program that ran while CountRuns was open, how often
 // it ran and how long its body took; the way into it is not in it.
 func (p *Probes) Costs() ([]results.ProgramCost, error) {
-	o := &p.objects
-	programs := []*ebpf.Program{
-		o.SkDataReady, o.SockSendLength, o.SockRecvLength, o.SysEnter,
-		o.SysExit, o.SchedSwitch, o.SchedWakeup, o.SchedWaking, o.CpuSample,
-		o.SchedFork,
-	}
 	var costs []results.ProgramCost
 	var errs []error
-	for i, program := range programs {
+	for _, name := range p.programs() {
+		program := p.collection.Programs[name]
 		stats, err := program.Stats()
 		if err != nil {
 			errs = append(errs, err)
@@ -44,7 +39,7 @@ func (p *Probes) Costs() ([]results.ProgramCost, error) {
 			continue
 		}
 		costs = append(costs, results.ProgramCost{
-			Name:     programNames[i],
+			Name:     name,
 			Runs:     stats.RunCount,
 			NsPerRun: float64(stats.Runtime.Nanoseconds()) / float64(stats.RunCount),
 		})

@@ -37,19 +37,19 @@ func unsupported(operation string, err error) error {
 	var verifier *ebpf.VerifierError
 	switch {
 	case errors.As(err, &verifier):
-		u.Need = "a kernel whose verifier accepts the probes (6.3)"
+		u.Need = "a kernel whose verifier accepts the probes"
 		u.Remedy = "see `ipcprobe doctor` for what this kernel offers"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		u.Need = "root, or CAP_BPF and CAP_PERFMON"
 		u.Remedy = "run it with sudo, or see `ipcprobe doctor`"
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.ESRCH), errors.Is(err, unix.EINVAL):
-		u.Need = "a kernel with BTF and the sock tracepoints (6.3)"
+		u.Need = "Linux 5.8 with BTF"
 		u.Remedy = "see `ipcprobe doctor` for what this kernel offers"
 	case errors.Is(err, unix.ENOMEM):
 		u.Need = "memory for the records of a slice"
 		u.Remedy = "free some memory, or raise the memory limit of this process's cgroup"
 	default:
-		u.Need = "a kernel with BTF and the sock tracepoints (6.3)"
+		u.Need = "Linux 5.8 with BTF"
 		u.Remedy = "see `ipcprobe doctor`"
 	}
 	return u

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 )
 
 // followChildren makes the target's children known to the probes, where they are
@@ -20,9 +19,9 @@ func (p *Probes) followChildren() error {
 	if err := p.forgetChildren(); err != nil {
 		return err
 	}
-	l, err := link.AttachTracing(link.TracingOptions{Program: p.objects.SchedFork})
+	l, err := p.fork.attach()
 	if err != nil {
-		return unsupported("attach "+p.objects.SchedFork.String(), err)
+		return unsupported("attach "+p.fork.name, err)
 	}
 	p.links = append(p.links, l)
 	children, err := p.options.Children()

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
@@ -21,29 +21,26 @@ import (
 // needsProbes is what every hook of the first rung takes.
 const needsProbes = "CAP_BPF, CAP_PERFMON"
 
-// hook is one program of ours, and what a run loses without it.
-type hook struct {
+// common is one program that all rungs have, and what a run loses without it.
+type common struct {
 	program string // name in the object
 	name    string // what doctor calls it
 	gives   string
-	kernel  string // the least kernel
 }
 
-var hooks = [...]hook{
-	{bpf.ProbeProgSkDataReady, "tracepoint sk_data_ready", "queue wait", "Linux 6.3"},
-	{bpf.ProbeProgSockRecvLength, "tracepoint sock_recv_length", "service time", "Linux 6.3"},
-	{bpf.ProbeProgSockSendLength, "tracepoint sock_send_length", "reply delivery", "Linux 6.3"},
-	{bpf.ProbeProgSysEnter, "tracepoint sys_enter", "system calls", "Linux 5.5"},
-	{bpf.ProbeProgSysExit, "tracepoint sys_exit", "system calls", "Linux 5.5"},
-	{bpf.ProbeProgSchedSwitch, "tracepoint sched_switch", "time off the CPU", "Linux 5.5"},
-	{bpf.ProbeProgSchedWakeup, "tracepoint sched_wakeup", "run-queue delay", "Linux 5.5"},
-	{bpf.ProbeProgSchedWaking, "tracepoint sched_waking", "upstream wait", "Linux 5.5"},
-	{bpf.ProbeProgSchedFork, "tracepoint sched_process_fork", "children forked meanwhile", "Linux 5.5"},
+var commons = [...]common{
+	{bpf.ProbeProgSysEnter, "tracepoint sys_enter", "system calls"},
+	{bpf.ProbeProgSysExit, "tracepoint sys_exit", "system calls"},
+	{bpf.ProbeProgSchedSwitch, "tracepoint sched_switch", "time off the CPU"},
+	{bpf.ProbeProgSchedWakeup, "tracepoint sched_wakeup", "run-queue delay"},
+	{bpf.ProbeProgSchedWaking, "tracepoint sched_waking", "upstream wait"},
+	{bpf.ProbeProgSchedFork, "tracepoint sched_process_fork", "children forked meanwhile"},
 }
 
-// Examine tries each hook and privilege on this machine, one by one, by using
-// it: nothing is concluded from a version. It leaves nothing attached.
-func Examine() []results.Check {
+// Examine tries each rung, hook and privilege on this machine, one by one, by
+// using it: nothing is concluded from a version. It leaves nothing attached. The
+// kernel's types come from the file btf, if it is named.
+func Examine(btf string) []results.Check {
 	lacking, err := Privileged()
 	if err == nil && len(lacking) > 0 {
 		err = unix.EPERM
@@ -52,28 +49,31 @@ func Examine() []results.Check {
 	if len(lacking) > 0 {
 		privileges.Detail = "this process lacks " + strings.Join(lacking, ", ")
 	}
-	checks := []results.Check{
-		privileges,
-		outcome("kernel type information", "CONFIG_DEBUG_INFO_BTF=y", examineBTF()),
+	types := outcome("kernel type information", "CONFIG_DEBUG_INFO_BTF=y, or --btf FILE", examineBTF(btf))
+	if !types.Works {
+		types.Remedy = "give a file of it with --btf FILE"
 	}
+	checks := []results.Check{privileges, types}
 	if err := rlimit.RemoveMemlock(); err != nil {
 		checks = append(checks, outcome("memory lock limit", "CAP_SYS_RESOURCE, or Linux 5.11", err))
 	}
-	for _, h := range hooks {
+	rungs, best := examineLadder(btf, err)
+	checks = append(checks, rungs...)
+	for _, w := range commons {
 		// Without the privileges, what fails first says nothing about the kernel.
 		refused := err
 		if refused == nil {
-			refused = examineHook(h.program)
+			refused = examineHook(best, w.program, btf)
 		}
-		check := outcome(h.name, h.kernel, refused)
-		check.Gives = h.gives
+		check := outcome(w.name, "Linux 5.8", refused)
+		check.Gives = w.gives
 		checks = append(checks, check)
 	}
 	refused := err
 	if refused == nil {
-		refused = examineSampling()
+		refused = examineSampling(best, btf)
 	}
-	sampling := outcome("CPU samples (cpu-clock)", "Linux 4.9", refused)
+	sampling := outcome("CPU samples (cpu-clock)", "Linux 5.8", refused)
 	sampling.Gives = "top functions, cpu.pb.gz"
 	names := outcome("kernel function names", "kptr_restrict 0, or 1 and CAP_SYSLOG", examineNames())
 	names.Gives, names.Required = "names in kernel stacks", false
@@ -83,6 +83,42 @@ func Examine() []results.Check {
 	statistics := outcome("statistics of BPF programs", "Linux 5.8, CAP_SYS_ADMIN", examineStatistics())
 	statistics.Gives, statistics.Required = "ns per run of each probe", false
 	return append(checks, sampling, names, statistics)
+}
+
+// examineLadder tries each rung. One that sees everything is required, whichever
+// it is: so the first is, when none of them works. best is the rung of a run.
+func examineLadder(btf string, unprivileged error) (checks []results.Check, best step) {
+	best = ladder[len(ladder)-1]
+	whole := false
+	for i := len(ladder) - 1; i >= 0; i-- {
+		s := ladder[i]
+		refused := unprivileged
+		if refused == nil {
+			refused = examineRung(s.rung, btf)
+		}
+		check := outcome("rung "+string(s.rung)+", "+s.hooks, s.needs, refused)
+		check.Gives, check.Required = s.gives, false
+		if check.Works {
+			best = s
+			whole = whole || s.rung.SeesQueue()
+		} else if unprivileged == nil {
+			check.Remedy = "none needed where another rung works; this one needs " + s.needs
+		}
+		checks = append(checks, check)
+	}
+	slices.Reverse(checks)
+	checks[0].Required = !whole
+	return checks, best
+}
+
+// examineRung loads a rung's programs, and attaches and detaches each.
+func examineRung(rung Rung, btf string) error {
+	l, err := climb(Options{TapeBytes: 1, Rung: rung, BTF: btf})
+	if err != nil {
+		return err
+	}
+	l.collection.Close()
+	return nil
 }
 
 // outcome makes a required check of what trying it gave.
@@ -104,52 +140,69 @@ func outcome(name, needs string, err error) results.Check {
 	return check
 }
 
-func examineBTF() error {
+// examineBTF looks whether the kernel's types can be had.
+func examineBTF(path string) error {
+	if path != "" {
+		_, err := kernelTypes(path)
+		return err
+	}
 	_, err := os.Stat("/sys/kernel/btf/vmlinux")
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return fmt.Errorf("%s: %w", path.Path, path.Err)
+	var missing *os.PathError
+	if errors.As(err, &missing) {
+		return fmt.Errorf("%s: %w", missing.Path, missing.Err)
 	}
 	return err
 }
 
 // examineHook loads one program with the maps it uses, attaches it to its
 // tracepoint and takes it off again. Its target is a process that can't be.
-func examineHook(program string) error {
-	collection, err := loadOne(program)
+func examineHook(s step, program, btf string) error {
+	spec, collection, err := loadOne(s, program, btf)
 	if err != nil {
 		return err
 	}
 	defer collection.Close()
-	l, err := link.AttachTracing(link.TracingOptions{Program: collection.Programs[program]})
-	if err != nil {
-		return err
+	for _, h := range hooksOf(spec, collection) {
+		l, err := h.attach()
+		if err != nil {
+			return err
+		}
+		if err := l.Close(); err != nil {
+			return err
+		}
 	}
-	return l.Close()
+	return nil
 }
 
-func loadOne(program string) (*ebpf.Collection, error) {
-	spec, err := specFor(Options{TapeBytes: 1})
+func loadOne(s step, program, btf string) (*ebpf.CollectionSpec, *ebpf.Collection, error) {
+	types, err := kernelTypes(btf)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	spec, err := specFor(s, Options{TapeBytes: 1})
+	if err != nil {
+		return nil, nil, err
 	}
 	for name := range spec.Programs {
 		if name != program {
 			delete(spec.Programs, name)
 		}
 	}
-	return ebpf.NewCollection(spec)
+	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		Programs: ebpf.ProgramOptions{KernelTypes: types},
+	})
+	return spec, collection, err
 }
 
 // examineSampling starts the clock of a CPU for a moment.
-func examineSampling() error {
-	collection, err := loadOne(bpf.ProbeProgCpuSample)
+func examineSampling(s step, btf string) error {
+	_, collection, err := loadOne(s, bpf.ProbeProgCpuSample, btf)
 	if err != nil {
 		return err
 	}
 	defer collection.Close()
-	s := &sampler{program: collection.Programs[bpf.ProbeProgCpuSample], period: 1e7}
-	event, err := s.open(0)
+	sampler := &sampler{program: collection.Programs[bpf.ProbeProgCpuSample], period: 1e7}
+	event, err := sampler.open(0)
 	if err != nil {
 		return err
 	}

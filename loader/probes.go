@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 
-	"github.com/ipcprobe/ipcprobe/bpf"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
@@ -25,6 +23,8 @@ type Options struct {
 	// Watch sums up the traffic of any client on the connections that the target
 	// accepts, instead of recording what Client does: see Flows.
 	Watch bool
+	Rung  Rung   // where the hooks hang; default: the best that works
+	BTF   string // file with the kernel's type information; default: the kernel's own
 
 	// Children lists the target's children and theirs, now. Their threads then
 	// count as the target's, and so do those of what they fork while the probes
@@ -37,8 +37,8 @@ const defaultTape = 64 << 20
 
 // Probes are the loaded programs. One goroutine owns them.
 type Probes struct {
-	options  Options
-	objects  bpf.ProbeObjects
+	options Options
+	*loaded
 	tape     *tape
 	links    []link.Link
 	sampler  *sampler
@@ -47,9 +47,9 @@ type Probes struct {
 	counted  counted
 }
 
-// Open loads the programs and maps; nothing is attached. It needs a kernel
-// with BTF and the sock tracepoints (6.3), and CAP_BPF with CAP_PERFMON; what
-// is missing comes back as an *Unsupported.
+// Open loads the programs and maps of the first rung that this kernel takes; when
+// it returns nothing is attached. It needs CAP_BPF with CAP_PERFMON; what is
+// missing comes back as an *Unsupported.
 func Open(options Options) (*Probes, error) {
 	switch {
 	case options.Watch:
@@ -60,18 +60,15 @@ func Open(options Options) (*Probes, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, unsupported("lock memory for BPF maps", err)
 	}
-	spec, err := specFor(options)
+	loaded, err := climb(options)
 	if err != nil {
 		return nil, err
 	}
-	p := &Probes{options: options}
-	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
-		return nil, unsupported("load the probes", err)
-	}
-	if p.tape, err = openTape(p.objects.Tape, p.objects.ChunksTaken); err != nil {
+	p := &Probes{options: options, loaded: loaded}
+	if p.tape, err = openTape(p.objects.Tape, p.objects.ChunksTaken, !p.rung.typed()); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	if options.SampleHz > 0 {
+	if options.SampleHz > 0 && p.objects.CpuSample != nil {
 		if p.sampler, err = openSampler(p.objects.CpuSample, p.objects.Samples, options); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -79,43 +76,11 @@ func Open(options Options) (*Probes, error) {
 	return p, nil
 }
 
-// specFor is the committed object with this run's constants in it.
-func specFor(options Options) (*ebpf.CollectionSpec, error) {
-	spec, err := bpf.LoadProbe()
-	if err != nil {
-		return nil, fmt.Errorf("read the embedded probes: %w", err)
-	}
-	records := recordsIn(options.TapeBytes)
-	spec.Maps[bpf.ProbeMapTape].MaxEntries = records
-	client, watching := uint32(options.Client), uint32(0)
-	if client == 0 {
-		client = ^client // 0 is the kernel's idle task
-	}
-	if options.Watch {
-		watching = 1
-	}
-	for name, value := range map[string]uint32{
-		"target_tgid": uint32(options.Target),
-		"client_tgid": client,
-		"tape_chunks": chunksOf(records),
-		"watching":    watching,
-	} {
-		if err := spec.Variables[name].Set(value); err != nil {
-			return nil, fmt.Errorf("set %s: %w", name, err)
-		}
-	}
-	if options.Children != nil {
-		if err := spec.Variables["follow_children"].Set(uint32(1)); err != nil {
-			return nil, fmt.Errorf("set follow_children: %w", err)
-		}
-	}
-	var ports [16]uint16
-	copy(ports[:], options.Listening)
-	if err := spec.Variables["listening"].Set(ports); err != nil {
-		return nil, fmt.Errorf("set listening: %w", err)
-	}
-	return spec, nil
-}
+// Rung is where the socket's hooks hang.
+func (p *Probes) Rung() Rung { return p.rung }
+
+// Warnings say what this kernel keeps from the result.
+func (p *Probes) Warnings() []string { return p.warnings }
 
 // Attach puts all probes on. On an error none stays.
 func (p *Probes) Attach() error {
@@ -129,6 +94,9 @@ func (p *Probes) Attach() error {
 	if err := p.tape.reset(p.objects.Cpus); err != nil {
 		return errors.Join(err, p.Detach())
 	}
+	if err := p.forget(); err != nil {
+		return errors.Join(err, p.Detach())
+	}
 	p.slice++
 	if err := p.objects.Slice.Set(p.slice); err != nil {
 		return errors.Join(fmt.Errorf("number the slice: %w", err), p.Detach())
@@ -139,10 +107,10 @@ func (p *Probes) Attach() error {
 	if err := p.followChildren(); err != nil {
 		return errors.Join(err, p.Detach())
 	}
-	for _, program := range p.tracepoints() {
-		l, err := link.AttachTracing(link.TracingOptions{Program: program})
+	for i := range p.hooks {
+		l, err := p.hooks[i].attach()
 		if err != nil {
-			return errors.Join(unsupported("attach "+program.String(), err), p.Detach())
+			return errors.Join(unsupported("attach "+p.hooks[i].name, err), p.Detach())
 		}
 		p.links = append(p.links, l)
 	}
@@ -167,16 +135,6 @@ func (p *Probes) Count(on bool) error {
 		return fmt.Errorf("begin or end the count of system calls: %w", err)
 	}
 	return nil
-}
-
-// tracepoints lists the programs in the order in which they attach: what makes
-// state before what needs it.
-func (p *Probes) tracepoints() []*ebpf.Program {
-	o := &p.objects
-	return []*ebpf.Program{
-		o.SysEnter, o.SysExit, o.SchedSwitch, o.SchedWakeup, o.SchedWaking,
-		o.SkDataReady, o.SockRecvLength, o.SockSendLength,
-	}
 }
 
 // Detach takes all probes off; it is idempotent. Afterwards no program of ours
@@ -224,5 +182,6 @@ func (p *Probes) Close() error {
 		errs = append(errs, p.tape.close())
 		p.tape = nil
 	}
-	return errors.Join(append(errs, p.objects.Close())...)
+	p.collection.Close()
+	return errors.Join(errs...)
 }

@@ -36,9 +36,10 @@ type tape struct {
 	memory  []byte            // the map, shared with the kernel
 	records []bpf.ProbeRecord // the same
 	taken   *ebpf.Variable    // chunks handed out; may pass the number there are
+	dealt   bool              // each CPU has its own chunks, and taken is a hint
 }
 
-func openTape(m *ebpf.Map, taken *ebpf.Variable) (*tape, error) {
+func openTape(m *ebpf.Map, taken *ebpf.Variable, dealt bool) (*tape, error) {
 	entries := int(m.MaxEntries())
 	page := unix.Getpagesize()
 	size := (entries*recordBytes + page - 1) / page * page
@@ -50,6 +51,7 @@ func openTape(m *ebpf.Map, taken *ebpf.Variable) (*tape, error) {
 		memory:  memory,
 		records: unsafe.Slice((*bpf.ProbeRecord)(unsafe.Pointer(&memory[0])), entries),
 		taken:   taken,
+		dealt:   dealt,
 	}, nil
 }
 
@@ -81,6 +83,10 @@ func (t *tape) reset(cpus *ebpf.Map) error {
 	for i := range states {
 		// A full chunk: the CPU's first record takes a new one.
 		states[i].Tape = chunkRecords
+		if t.dealt {
+			// The CPU's next chunk is len(states) further on: its own first.
+			states[i].Tape |= uint64(uint32(i-len(states))) << 16
+		}
 	}
 	if err := cpus.Put(uint32(0), states); err != nil {
 		return fmt.Errorf("rewind the records' memory: %w", err)
@@ -92,6 +98,9 @@ func (t *tape) reset(cpus *ebpf.Map) error {
 // CPU are in order of time within a chunk; across chunks they are not sorted.
 func (t *tape) decode(dst []results.Observation) []results.Observation {
 	used := t.records[:t.used()]
+	if t.dealt {
+		used = t.records
+	}
 	for i := range used {
 		r := &used[i]
 		if r.Kind == 0 {

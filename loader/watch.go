@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cilium/ebpf/link"
-
 	"github.com/ipcprobe/ipcprobe/bpf"
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -24,12 +22,29 @@ func (p *Probes) AttachLean() error {
 	if err := p.setLean(true); err != nil {
 		return errors.Join(err, p.Detach())
 	}
-	l, err := link.AttachTracing(link.TracingOptions{Program: p.objects.SockSendLength})
-	if err != nil {
-		return errors.Join(unsupported("attach the counter of answers", err), p.Detach())
+	for i := range p.hooks {
+		if !counter(p.rung, p.hooks[i].name) {
+			continue
+		}
+		l, err := p.hooks[i].attach()
+		if err != nil {
+			return errors.Join(unsupported("attach the counter of answers", err), p.Detach())
+		}
+		p.links = append(p.links, l)
 	}
-	p.links = append(p.links, l)
 	return nil
+}
+
+// counter says whether a program of the rung is one that sees what is sent.
+func counter(rung Rung, program string) bool {
+	switch rung {
+	case Kprobe:
+		return program == bpf.ProbeProgSockSendLength || program == "send_begins"
+	case Syscall:
+		return program == bpf.ProbeProgSysExit
+	default:
+		return program == bpf.ProbeProgSockSendLength
+	}
 }
 
 func (p *Probes) setLean(on bool) error {

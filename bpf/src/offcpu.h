@@ -52,7 +52,7 @@ static __always_inline void off_cpu_returns(struct cpu *cpu, struct task_struct 
 	absence->off_ns = thread->followed_ns;
 	absence->woken_ns = thread->followed_ns;
 	absence->ran_ns = bpf_ktime_get_ns();
-	absence->thread = next->pid;
+	absence->thread = FIELD(next, pid);
 	absence->slept_in = SLEPT_OUTSIDE;
 	/* It slept; else it was runnable all along, and only lost its CPU. */
 	if (thread->slept_ns == thread->followed_ns) {
@@ -68,9 +68,9 @@ static __always_inline void handle_off_cpu(void *ctx, struct cpu *cpu,
 					   struct task_struct *prev,
 					   struct task_struct *next)
 {
-	if (is_target(prev->tgid))
+	if (is_target(FIELD(prev, tgid)))
 		off_cpu_leaves(ctx, cpu, prev);
-	if (is_target(next->tgid))
+	if (is_target(FIELD(next, tgid)))
 		off_cpu_returns(cpu, next);
 }
 

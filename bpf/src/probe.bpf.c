@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The probes on tracepoints with kernel types (tp_btf): thin bodies, one a hook.
+ * The probes: thin bodies, one a hook. Where the socket's hooks hang depends on
+ * the rung of the ladder, see kernel.h; each of the headers hook_*.h holds one
+ * rung's, under the same names.
  */
 #include "socket.h"
 #include "syscall.h"
 #include "sched.h"
 #include "offcpu.h"
 #include "callpath.h"
+#if RUNG == RUNG_TP_BTF
+#include "hook_tracepoint.h"
+#elif RUNG == RUNG_FENTRY
+#include "hook_fentry.h"
+#elif RUNG == RUNG_KPROBE
+#include "hook_kprobe.h"
+#else
+#include "descriptor.h" /* sys_enter and sys_exit are all it takes */
+#endif
 
 /* For the bindings that bpf2go makes. */
 const struct record *unused_record __attribute__((unused));
@@ -22,37 +33,7 @@ const struct durations *unused_durations __attribute__((unused));
 const struct thread_call *unused_thread_call __attribute__((unused));
 const struct slot_owner *unused_slot_owner __attribute__((unused));
 
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(sk_data_ready, struct sock *sk)
-{
-	struct cpu *cpu = this_cpu();
-
-	if (cpu)
-		handle_data_ready(cpu, sk);
-	return 0;
-}
-
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
-{
-	struct cpu *cpu = this_cpu();
-
-	if (cpu)
-		handle_send_length(cpu, sk, ret);
-	return 0;
-}
-
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
-{
-	struct cpu *cpu = this_cpu();
-
-	if (cpu)
-		handle_recv_length(cpu, sk, ret, flags);
-	return 0;
-}
-
-SEC("tp_btf/sys_enter")
+TRACEPOINT(sys_enter)
 int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 {
 	struct cpu *cpu = this_cpu();
@@ -64,17 +45,21 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
+TRACEPOINT(sys_exit)
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (cpu)
-		handle_sys_exit(cpu, CALL_NUMBER(regs), ret);
+	if (!cpu)
+		return 0;
+#if RUNG != RUNG_TP_BTF
+	call_ends(cpu, regs, ret);
+#endif
+	handle_sys_exit(cpu, CALL_NUMBER(regs), ret);
 	return 0;
 }
 
-SEC("tp_btf/sched_switch")
+TRACEPOINT(sched_switch)
 int BPF_PROG(sched_switch, _Bool preempt, struct task_struct *prev,
 	     struct task_struct *next)
 {
@@ -87,7 +72,7 @@ int BPF_PROG(sched_switch, _Bool preempt, struct task_struct *prev,
 	return 0;
 }
 
-SEC("tp_btf/sched_wakeup")
+TRACEPOINT(sched_wakeup)
 int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
 	struct cpu *cpu = this_cpu();
@@ -97,7 +82,7 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sched_waking")
+TRACEPOINT(sched_waking)
 int BPF_PROG(sched_waking, struct task_struct *task)
 {
 	struct cpu *cpu = this_cpu();
@@ -107,7 +92,7 @@ int BPF_PROG(sched_waking, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
+TRACEPOINT(sched_process_fork)
 int BPF_PROG(sched_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct cpu *cpu = this_cpu();

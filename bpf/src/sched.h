@@ -72,7 +72,7 @@ static __always_inline void handle_switch(struct cpu *cpu, int preempt,
 					  struct task_struct *next)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SCHED_SWITCH];
-	int leaves = followed(prev->tgid), enters = followed(next->tgid);
+	int leaves = followed(FIELD(prev, tgid)), enters = followed(FIELD(next, tgid));
 	__u64 now;
 
 	account->seen++;
@@ -82,7 +82,7 @@ static __always_inline void handle_switch(struct cpu *cpu, int preempt,
 	}
 	now = bpf_ktime_get_ns();
 	if (leaves)
-		leave_cpu(prev, preempt || prev->__state == TASK_RUNNING, now);
+		leave_cpu(prev, preempt || task_runs(prev), now);
 	if (enters)
 		enter_cpu(next, now);
 	account->emitted++;
@@ -94,7 +94,7 @@ static __always_inline void handle_wakeup(struct cpu *cpu, struct task_struct *t
 	struct thread *thread;
 
 	account->seen++;
-	if (!followed(task->tgid)) {
+	if (!followed(FIELD(task, tgid))) {
 		account->filtered++;
 		return;
 	}
@@ -116,7 +116,7 @@ static __always_inline void handle_waking(struct cpu *cpu, struct task_struct *t
 	struct thread *thread, *waker;
 
 	account->seen++;
-	if (!is_target(task->tgid) || !is_target(current_tgid())) {
+	if (!is_target(FIELD(task, tgid)) || !is_target(current_tgid())) {
 		account->filtered++;
 		return;
 	}
@@ -138,11 +138,11 @@ static __always_inline void handle_fork(struct cpu *cpu, struct task_struct *par
 					struct task_struct *child)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SCHED_FORK];
-	__u32 tgid = child->tgid;
+	__u32 tgid = FIELD(child, tgid);
 	__u8 nothing = 0;
 
 	account->seen++;
-	if (child->pid != tgid || !is_target(parent->tgid))
+	if (FIELD(child, pid) != tgid || !is_target(FIELD(parent, tgid)))
 		account->filtered++;
 	else if (bpf_map_update_elem(&family, &tgid, &nothing, BPF_ANY))
 		account->lost++;

@@ -36,7 +36,7 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 		account->filtered++;
 		return;
 	}
-	thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	thread = this_thread(CREATE);
 	if (!thread) {
 		account->lost++;
 		return;
@@ -48,10 +48,10 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 /* The client's own end: it makes the connection known. */
 static __always_inline struct end *client_end(struct sock *sk)
 {
-	struct end *end = bpf_sk_storage_get(&ends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct end *end = end_of(sk, CREATE);
 
 	if (end && !end->cookie)
-		end->cookie = bpf_get_socket_cookie(sk);
+		end->cookie = socket_cookie(sk);
 	return end;
 }
 
@@ -61,9 +61,9 @@ static __always_inline struct end *client_end(struct sock *sk)
  */
 static __always_inline __u32 peer_process(struct sock *sk)
 {
-	struct pid *pid = sk->sk_peer_pid;
+	struct pid *pid = FIELD(sk, sk_peer_pid);
 
-	return pid ? pid->numbers[0].nr : 0;
+	return pid ? FIELD(pid, numbers[0].nr) : 0;
 }
 
 /*
@@ -73,26 +73,24 @@ static __always_inline __u32 peer_process(struct sock *sk)
  */
 static __always_inline enum owner owner_of(struct sock *sk, struct end **end)
 {
-	struct unix_sock *own;
 	struct sock *peer;
 	struct end *other;
 
 	*end = NULL;
 	if (!is_unix(sk))
 		return owner_of_inet(sk);
-	*end = bpf_sk_storage_get(&ends, sk, 0, 0);
+	*end = end_of(sk, 0);
 	if (*end)
 		return OWNER_LOAD;
-	own = bpf_skc_to_unix_sock(sk);
-	peer = own ? own->peer : NULL;
+	peer = unix_peer(sk);
 	if (!peer)
 		return OWNER_OTHER;
-	if (!own->addr)
+	if (!unix_name(sk))
 		return is_target(peer_process(sk)) ? OWNER_OTHER : OWNER_UPSTREAM;
-	other = bpf_sk_storage_get(&ends, peer, 0, 0);
+	other = end_of(peer, 0);
 	if (!other)
 		return OWNER_OTHER;
-	*end = bpf_sk_storage_get(&ends, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	*end = end_of(sk, CREATE);
 	if (!*end)
 		return OWNER_UNKNOWN;
 	(*end)->cookie = other->cookie;
@@ -117,7 +115,8 @@ static __always_inline struct record *new_record(struct account *account, struct
 static __always_inline void handle_client_send(struct cpu *cpu, struct account *account,
 					       struct sock *sk, int bytes)
 {
-	struct thread *thread = this_thread(0);
+	/* Where sk_data_ready is not seen, nothing has made it yet. */
+	struct thread *thread = this_thread(RUNG == RUNG_SYSCALL ? CREATE : 0);
 	struct end *end = client_end(sk);
 	struct record *record;
 
@@ -126,6 +125,10 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 		return;
 	}
 	end->out += bytes;
+	if (RUNG == RUNG_SYSCALL) { /* not seen: when they were queued */
+		account->emitted++;
+		return;
+	}
 	record = new_record(account, cpu);
 	if (!record)
 		return;
@@ -165,7 +168,7 @@ static __always_inline void tell_work(struct record *record, struct thread *thre
 static __always_inline void handle_client_recv(struct cpu *cpu, struct account *account,
 					       struct sock *sk, int bytes)
 {
-	struct end *end = bpf_sk_storage_get(&ends, sk, 0, 0);
+	struct end *end = end_of(sk, 0);
 	struct thread *thread = this_thread(0);
 	struct record *record;
 
@@ -202,8 +205,8 @@ static __always_inline __u64 send_began(struct thread *thread)
 static __always_inline void handle_server_send(struct cpu *cpu, struct account *account,
 					       struct end *end, int bytes)
 {
-	struct thread *thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u64 position = __sync_fetch_and_add(&end->out, bytes) + bytes;
+	struct thread *thread = this_thread(CREATE);
+	__u64 position = FETCH_ADD(&end->out, bytes) + bytes;
 	__u64 now = bpf_ktime_get_ns(), began;
 	struct record *record;
 
@@ -239,9 +242,9 @@ static __always_inline void handle_server_send(struct cpu *cpu, struct account *
 static __always_inline void handle_server_recv(struct cpu *cpu, struct account *account,
 					       struct end *end, int bytes)
 {
-	struct thread *thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *thread = this_thread(CREATE);
 	__u64 now = bpf_ktime_get_ns();
-	__u64 position = __sync_fetch_and_add(&end->in, bytes) + bytes;
+	__u64 position = FETCH_ADD(&end->in, bytes) + bytes;
 	struct record *record;
 
 	if (!thread) {

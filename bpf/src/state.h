@@ -2,7 +2,8 @@
 /*
  * What the probes remember between two events: of a thread in task storage, of
  * a socket in socket storage, of a CPU in a per-CPU array. Nothing of a thread
- * or socket is kept per CPU, because threads move.
+ * or socket is kept per CPU, because threads move. Untyped programs keep threads
+ * and sockets in hash maps.
  */
 #ifndef IPCPROBE_STATE_H
 #define IPCPROBE_STATE_H
@@ -105,15 +106,30 @@ struct thread {
 	__u8 asked;	   /* has sent upstream since it took a request */
 	__u8 woken_by_own; /* was woken by a thread of the target */
 	__u8 rested;	   /* has slept since its last record */
-	__u8 pad[3];
+	__u8 transferred;  /* what the call in progress sent or read was seen */
+	__u8 pad[2];
 };
 
+#if TYPED
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct thread);
 } threads SEC(".maps");
+#else
+/*
+ * Key: thread id. Twice as many as a server of 8,000 threads has; one that finds
+ * no place is counted as lost by the program that wanted it. User space takes out
+ * those that have ended, before each slice.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct thread);
+} threads SEC(".maps");
+#endif
 
 /*
  * An end of a measured connection. A socket without this storage belongs to
@@ -125,12 +141,25 @@ struct end {
 	__u64 in;     /* bytes this end has read since */
 };
 
+#if TYPED
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct end);
 } ends SEC(".maps");
+#else
+/*
+ * Key: address of the socket. Both ends of 8,000 connections, twice. When it is
+ * full, what was idle longest goes; its requests then find no partner.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u64);
+	__type(value, struct end);
+} ends SEC(".maps");
+#endif
 
 /*
  * The accounts of all programs and the CPU's place on the tape. Key: 0. Written
@@ -162,16 +191,19 @@ static __always_inline __u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
-static __always_inline struct thread *thread_of(struct task_struct *task, __u64 flags)
-{
-	struct thread *thread = bpf_task_storage_get(&threads, task, 0, flags);
+/* Flag of the lookups below: make what is not there. */
+#define CREATE BPF_LOCAL_STORAGE_GET_F_CREATE
 
+/* What a thread was doing in another slice says nothing about this one. */
+static __always_inline struct thread *in_this_slice(struct thread *thread)
+{
 	if (thread && thread->slice != slice) {
 		thread->slice = slice;
 		thread->enter_ns = 0;
 		thread->ready_ns = 0;
 		thread->off_ns = 0;
 		thread->followed_ns = 0;
+		thread->transferred = 0;
 		thread->slept_ns = 0;
 		thread->woken_ns = 0;
 		thread->ran_ns = 0;
@@ -183,10 +215,71 @@ static __always_inline struct thread *thread_of(struct task_struct *task, __u64 
 	return thread;
 }
 
+#if TYPED
+static __always_inline struct thread *thread_of(struct task_struct *task, __u64 flags)
+{
+	return in_this_slice(bpf_task_storage_get(&threads, task, 0, flags));
+}
+
 static __always_inline struct thread *this_thread(__u64 flags)
 {
 	return thread_of((struct task_struct *)bpf_get_current_task_btf(), flags);
 }
+
+static __always_inline struct end *end_of(struct sock *sk, __u64 flags)
+{
+	return bpf_sk_storage_get(&ends, sk, 0, flags);
+}
+#else
+static const struct thread new_thread = {};
+
+static __always_inline struct thread *thread_by_id(__u32 id, __u64 flags)
+{
+	struct thread *thread = bpf_map_lookup_elem(&threads, &id);
+
+	if (!thread && flags & CREATE) {
+		bpf_map_update_elem(&threads, &id, &new_thread, BPF_NOEXIST);
+		thread = bpf_map_lookup_elem(&threads, &id);
+	}
+	return in_this_slice(thread);
+}
+
+static __always_inline struct thread *thread_of(struct task_struct *task, __u64 flags)
+{
+	return thread_by_id(FIELD(task, pid), flags);
+}
+
+static __always_inline struct thread *this_thread(__u64 flags)
+{
+	return thread_by_id(bpf_get_current_pid_tgid(), flags);
+}
+
+/* Whether it was made for this socket, and not for one before it at its address. */
+static __always_inline int is_end_of(struct end *end, struct sock *sk)
+{
+	struct sock *peer;
+
+	if (end->cookie == socket_cookie(sk))
+		return 1;
+	peer = unix_peer(sk);
+	return !peer || end->cookie == socket_cookie(peer);
+}
+
+static __always_inline struct end *end_of(struct sock *sk, __u64 flags)
+{
+	struct end *end = bpf_map_lookup_elem(&ends, &sk), fresh = {};
+
+	if (end && end->cookie && !is_end_of(end, sk)) {
+		bpf_map_delete_elem(&ends, &sk);
+		end = NULL;
+	}
+	if (!end && flags & CREATE) {
+		bpf_map_update_elem(&ends, &sk, &fresh, BPF_NOEXIST);
+		end = bpf_map_lookup_elem(&ends, &sk);
+	}
+	return end;
+}
+#endif
 
 /* Time off the CPU since the call in progress was entered. */
 static __always_inline __u64 off_in_call(struct thread *thread)

@@ -51,7 +51,7 @@ static __always_inline __u32 slot_of(struct thread *thread)
 
 	if (thread->slot)
 		return thread->slot - 1;
-	slot = __sync_fetch_and_add(&slots_taken, 1) + 1;
+	slot = FETCH_ADD(&slots_taken, 1) + 1;
 	if (slot >= SLOTS)
 		slot = 0;
 	thread->slot = slot + 1;
@@ -98,7 +98,7 @@ static __always_inline void handle_sys_enter(struct cpu *cpu, __u64 number)
 		account->filtered++;
 		return;
 	}
-	thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	thread = this_thread(CREATE);
 	if (!thread) {
 		account->lost++;
 		return;

@@ -31,6 +31,7 @@ struct {
 	__type(value, struct record);
 } tape SEC(".maps");
 
+#if TYPED
 /*
  * The next free slot, or NULL when the tape is full. Two programs that
  * interrupt one another on a CPU get different slots: each increment of
@@ -55,5 +56,33 @@ static __always_inline struct record *tape_next(struct cpu *cpu)
 	slot = (chunk << CHUNK_SHIFT) + used;
 	return bpf_map_lookup_elem(&tape, &slot);
 }
+#else
+/* How many CPUs share the tape. Set before the object is loaded. */
+const volatile __u32 cpu_count = 1;
+
+/*
+ * The same without a common pool, which would take atomic operations that return
+ * something: CPU c owns chunks c, c + cpu_count, and so on. Raw tracepoints and
+ * kprobes are not interrupted by one another on a CPU. chunks_taken is only a
+ * hint here: user space reads the whole tape.
+ */
+static __always_inline struct record *tape_next(struct cpu *cpu)
+{
+	__u64 used = cpu->tape & 0xffff, chunk = cpu->tape >> 16;
+	__u32 slot;
+
+	if (used >= CHUNK) {
+		chunk = (__u32)(chunk + cpu_count);
+		if (chunk >= tape_chunks)
+			return NULL;
+		used = 0;
+		if (chunks_taken <= chunk)
+			chunks_taken = chunk + 1;
+	}
+	cpu->tape = chunk << 16 | (used + 1);
+	slot = (chunk << CHUNK_SHIFT) + used;
+	return bpf_map_lookup_elem(&tape, &slot);
+}
+#endif
 
 #endif

@@ -10,7 +10,7 @@
 
 static __always_inline int is_unix(struct sock *sk)
 {
-	return sk->__sk_common.skc_family == AF_UNIX;
+	return FIELD(sk, __sk_common.skc_family) == AF_UNIX;
 }
 
 /* Whose a socket of the target is. */
@@ -24,7 +24,8 @@ enum owner {
 /* A TCP connection was accepted if its local port is one that is listened on. */
 static __always_inline enum owner owner_of_inet(struct sock *sk)
 {
-	__u16 family = sk->__sk_common.skc_family, port = sk->__sk_common.skc_num;
+	__u16 family = FIELD(sk, __sk_common.skc_family);
+	__u16 port = FIELD(sk, __sk_common.skc_num);
 
 	if (family != AF_INET && family != AF_INET6)
 		return OWNER_OTHER;
@@ -39,6 +40,7 @@ static __always_inline enum owner owner_of_inet(struct sock *sk)
  * socket. Written and read by the probes only; without memory for it a round
  * trip goes uncounted.
  */
+#if TYPED
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -46,11 +48,34 @@ struct {
 	__type(value, __u8);
 } asked SEC(".maps");
 
+static __always_inline __u8 *asked_on(struct sock *sk, __u64 flags)
+{
+	return bpf_sk_storage_get(&asked, sk, 0, flags);
+}
+#else
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u8);
+} asked SEC(".maps");
+
+static __always_inline __u8 *asked_on(struct sock *sk, __u64 flags)
+{
+	__u8 *outstanding = bpf_map_lookup_elem(&asked, &sk), no = 0;
+
+	if (!outstanding && flags & CREATE) {
+		bpf_map_update_elem(&asked, &sk, &no, BPF_NOEXIST);
+		outstanding = bpf_map_lookup_elem(&asked, &sk);
+	}
+	return outstanding;
+}
+#endif
+
 static __always_inline void handle_upstream_send(struct cpu *cpu, struct sock *sk,
 						 int bytes)
 {
-	__u8 *outstanding =
-	    bpf_sk_storage_get(&asked, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	__u8 *outstanding = asked_on(sk, CREATE);
 	struct thread *thread = this_thread(0);
 
 	if (outstanding)
@@ -70,7 +95,7 @@ static __always_inline void handle_upstream_send(struct cpu *cpu, struct sock *s
 static __always_inline void handle_upstream_recv(struct cpu *cpu, struct sock *sk,
 						 int bytes)
 {
-	__u8 *outstanding = bpf_sk_storage_get(&asked, sk, 0, 0);
+	__u8 *outstanding = asked_on(sk, 0);
 	struct thread *thread = this_thread(0);
 	__u8 answer = outstanding && *outstanding;
 

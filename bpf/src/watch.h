@@ -86,14 +86,27 @@ struct flow {
 	__u8 piped;   /* it does not, for good */
 	__u8 streams; /* it has streamed an answer, for good */
 	__u8 pad;
+#if !TYPED
+	__u64 peer; /* address of the client's end */
+#endif
 };
 
+#if TYPED
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct flow);
 } flows SEC(".maps");
+#else
+/* Key: address of the socket. When it is full, what was idle longest goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct flow);
+} flows SEC(".maps");
+#endif
 
 /*
  * The names of the target's listening sockets. A socket that is accepted shares
@@ -144,27 +157,51 @@ static __always_inline struct flow *renewed(struct flow *flow)
 	return flow;
 }
 
+#if TYPED
+static __always_inline struct flow *flow_of(struct sock *sk, __u64 flags)
+{
+	return renewed(bpf_sk_storage_get(&flows, sk, 0, flags));
+}
+#else
+static const struct flow first_flow = {};
+
+static __always_inline struct flow *flow_of(struct sock *sk, __u64 flags)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, &sk);
+
+	/* Another socket at its address has another peer. */
+	if (flow && flow->peer != (__u64)unix_peer(sk) && unix_peer(sk)) {
+		bpf_map_delete_elem(&flows, &sk);
+		flow = NULL;
+	}
+	if (!flow && flags & CREATE) {
+		bpf_map_update_elem(&flows, &sk, &first_flow, BPF_NOEXIST);
+		flow = bpf_map_lookup_elem(&flows, &sk);
+		if (flow)
+			flow->peer = (__u64)unix_peer(sk);
+	}
+	return renewed(flow);
+}
+#endif
+
 static __always_inline struct flow *new_flow(struct cpu *cpu, struct sock *sk)
 {
-	struct flow *flow =
-	    bpf_sk_storage_get(&flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct flow *flow = flow_of(sk, CREATE);
 
 	if (flow)
 		cpu->traffic.connections++;
-	return renewed(flow);
+	return flow;
 }
 
 static __always_inline __u32 queued_buffers(struct sock *sk)
 {
-	return sk->sk_receive_queue.qlen;
+	return FIELD(sk, sk_receive_queue.qlen);
 }
 
 /* Whether a Unix socket was accepted: it has its listener's name, and a peer. */
 static __always_inline __u64 name_of_accepted(struct sock *sk)
 {
-	struct unix_sock *own = bpf_skc_to_unix_sock(sk);
-
-	return own && own->peer ? (__u64)own->addr : 0;
+	return unix_peer(sk) ? unix_name(sk) : 0;
 }
 
 /* Bytes for the target, or for anybody else. */
@@ -179,7 +216,7 @@ static __always_inline void watch_data_ready(struct cpu *cpu, struct account *ac
 		account->filtered++;
 		return;
 	}
-	flow = renewed(bpf_sk_storage_get(&flows, sk, 0, 0));
+	flow = flow_of(sk, 0);
 	if (!flow) {
 		name = name_of_accepted(sk);
 		if (!name || !bpf_map_lookup_elem(&names, &name)) {
@@ -200,20 +237,18 @@ static __always_inline void watch_data_ready(struct cpu *cpu, struct account *ac
 static __always_inline enum owner watched(struct cpu *cpu, struct sock *sk,
 					  struct flow **flow)
 {
-	struct unix_sock *own;
 	__u32 known = 1;
 	__u64 name;
 
 	*flow = NULL;
 	if (!is_unix(sk))
 		return owner_of_inet(sk);
-	*flow = renewed(bpf_sk_storage_get(&flows, sk, 0, 0));
+	*flow = flow_of(sk, 0);
 	if (*flow)
 		return OWNER_LOAD;
-	own = bpf_skc_to_unix_sock(sk);
-	if (!own || !own->peer)
+	if (!unix_peer(sk))
 		return OWNER_OTHER;
-	name = (__u64)own->addr;
+	name = unix_name(sk);
 	if (!name)
 		return OWNER_UPSTREAM;
 	bpf_map_update_elem(&names, &name, &known, BPF_NOEXIST);
@@ -243,7 +278,7 @@ static __always_inline void tell_wait(struct flow *flow, __u64 now)
 static __always_inline void watch_recv(struct cpu *cpu, struct account *account,
 				       struct sock *sk, struct flow *flow, int bytes)
 {
-	struct thread *thread = this_thread(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *thread = this_thread(CREATE);
 	__u64 now = bpf_ktime_get_ns();
 
 	if (!thread) {

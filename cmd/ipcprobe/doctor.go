@@ -15,12 +15,13 @@ import (
 
 func newDoctor(stdout io.Writer) *cobra.Command {
 	var pid int
+	var btf string
 	command := &cobra.Command{
-		Use:   "doctor [--pid PID]",
+		Use:   "doctor [--pid PID] [--btf FILE]",
 		Short: "What this kernel and these privileges allow, hook by hook",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			checks := loader.Examine()
+			checks := loader.Examine(btf)
 			if c.Flags().Changed("pid") {
 				checks = append(checks, examineTarget(c, pid))
 			}
@@ -36,6 +37,7 @@ func newDoctor(stdout io.Writer) *cobra.Command {
 		},
 	}
 	command.Flags().IntVar(&pid, "pid", 0, "also look whether process `PID` can be measured")
+	command.Flags().StringVar(&btf, "btf", "", "the kernel’s type information, from `FILE`")
 	return command
 }
 
