@@ -4,71 +4,77 @@ package symbol
 
 import (
 	"debug/elf"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 )
 
-// symbolBound is the largest symbol table, in bytes, that is read of one file.
-const symbolBound = 512 << 20
-
-// object is one mapped file.
+// object is one mapped file: what names the addresses in it. The headers are read
+// at once, while the target lives; tables when the first address is asked for.
 type object struct {
-	functions table
-	segments  []elf.ProgHeader // loadable, to turn file offsets into addresses
-	buildID   string
+	path     string // as the target sees it
+	file     io.ReaderAt
+	closer   io.Closer // nil: memory
+	size     int64
+	elf      *elf.File
+	segments []elf.ProgHeader // loadable, to turn file offsets into addresses
+	buildID  string
+	resolved []entry // functions that the loader chose among several
+	debug    *object // the same object's separate debug information; nil: none
+	tables   *tables
+	lines    *lines
+	problem  error // of the tables: why some names may be missing
 }
 
-// readObject reads a file's symbols. The file is the target's, so a table that
-// claims to be larger than the file is refused before memory is asked for.
-func readObject(file *os.File) (*object, error) {
+// openObject reads the headers of a file, which it owns from then on.
+func openObject(file *os.File) (*object, error) {
 	info, err := file.Stat()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
-	f, err := elf.NewFile(file)
+	o, err := newObject(file.Name(), file, info.Size())
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file.Name(), err)
+		return nil, errors.Join(err, file.Close())
 	}
-	o := &object{buildID: buildID(f, info.Size())}
+	o.closer = file
+	return o, nil
+}
+
+// newObject reads the headers of an ELF object of size bytes.
+func newObject(path string, file io.ReaderAt, size int64) (o *object, err error) {
+	defer guard(&err, path)
+	f, err := elf.NewFile(io.NewSectionReader(file, 0, size))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	o = &object{path: path, file: file, size: size, elf: f}
+	o.buildID = buildID(f, size)
 	for _, program := range f.Progs {
 		if program.Type == elf.PT_LOAD {
 			o.segments = append(o.segments, program.ProgHeader)
 		}
 	}
-	var entries []entry
-	for _, kind := range []elf.SectionType{elf.SHT_SYMTAB, elf.SHT_DYNSYM} {
-		section := f.SectionByType(kind)
-		if section == nil {
-			continue
-		}
-		if section.Size > uint64(info.Size()) || section.Size > symbolBound {
-			return o, fmt.Errorf("read %s: a symbol table of %d bytes in a file of %d", file.Name(), section.Size, info.Size())
-		}
-		symbols, err := f.Symbols()
-		if kind == elf.SHT_DYNSYM {
-			symbols, err = f.DynamicSymbols()
-		}
-		if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
-			return o, fmt.Errorf("read %s: %w", file.Name(), err)
-		}
-		entries = append(entries, functions(symbols)...)
-	}
-	o.functions = sorted(entries)
 	return o, nil
 }
 
-func functions(symbols []elf.Symbol) []entry {
-	var entries []entry
-	for _, s := range symbols {
-		kind := elf.ST_TYPE(s.Info)
-		if (kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC) || s.Value == 0 || s.Section == elf.SHN_UNDEF {
-			continue
-		}
-		entries = append(entries, entry{start: s.Value, size: s.Size, name: s.Name})
+// guard turns a panic of a parser into an error: the file is the target's, and a
+// parser that it breaks must not end the measurement.
+func guard(err *error, path string) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("read %s: the file is broken: %v", path, r)
 	}
-	return entries
+}
+
+func (o *object) close() error {
+	if o == nil {
+		return nil
+	}
+	var err error
+	if o.closer != nil {
+		err = o.closer.Close()
+	}
+	return errors.Join(err, o.debug.close())
 }
 
 // address turns an offset in the file into the address that symbols use.
@@ -81,20 +87,28 @@ func (o *object) address(offset uint64) uint64 {
 	return offset
 }
 
-// buildID reads the GNU build id note, in hex; empty when there is none.
-func buildID(f *elf.File, size int64) string {
-	section := f.Section(".note.gnu.build-id")
-	if section == nil || section.Size < 16 || section.Size > 1024 || section.Size > uint64(size) {
-		return ""
+// code reads bytes at an address of the object, fewer at a segment's end.
+func (o *object) code(address uint64, bytes []byte) int {
+	for _, s := range o.segments {
+		if address >= s.Vaddr && address-s.Vaddr < s.Filesz {
+			left := min(uint64(len(bytes)), s.Filesz-(address-s.Vaddr))
+			n, _ := o.file.ReadAt(bytes[:left], int64(s.Off+address-s.Vaddr)) // what is not read is not there
+			return n
+		}
 	}
-	note, err := section.Data()
+	return 0
+}
+
+// section reads a section that must lie in the file as it is.
+func (o *object) section(name string, bound uint64) []byte {
+	s := o.elf.Section(name)
+	if s == nil || s.Type == elf.SHT_NOBITS || s.Flags&elf.SHF_COMPRESSED != 0 ||
+		s.Size == 0 || s.Size > bound || s.Size > uint64(o.size) {
+		return nil
+	}
+	data, err := s.Data()
 	if err != nil {
-		return ""
+		return nil
 	}
-	name, desc := f.ByteOrder.Uint32(note), f.ByteOrder.Uint32(note[4:])
-	start := 12 + (uint64(name)+3)/4*4
-	if start+uint64(desc) > uint64(len(note)) {
-		return ""
-	}
-	return hex.EncodeToString(note[start : start+uint64(desc)])
+	return data
 }

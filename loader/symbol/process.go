@@ -3,84 +3,280 @@
 package symbol
 
 import (
+	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 
 	"github.com/ipcprobe/ipcprobe/loader/mapping"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// Process names the user addresses of one process.
+// vdsoBound is the largest [vdso] that is read out of the target's memory.
+const vdsoBound = 1 << 20
+
+// Process names the user addresses of one process. It is not safe for concurrent
+// use.
 type Process struct {
 	pid      int
 	mappings []mapping.Mapping
-	objects  map[string]*object // by device and inode
+	gone     []mapping.Mapping  // earlier ones, the latest last
+	objects  map[string]*object // by key; nil: it could not be read
+	spaces   map[mapping.Mapping]*results.Mapping
+	named    map[place][]results.Frame
+}
+
+// place is an address that has been named, as a leaf or as a return address.
+type place struct {
+	address uint64
+	leaf    bool
 }
 
 // OpenProcess makes an empty Process; Refresh fills it.
 func OpenProcess(pid int) *Process {
-	return &Process{pid: pid, objects: make(map[string]*object)}
+	return &Process{pid: pid, objects: make(map[string]*object),
+		spaces: make(map[mapping.Mapping]*results.Mapping), named: make(map[place][]results.Frame)}
 }
 
-// Refresh reads the process's mappings and the symbols of files that are new.
-// Call it now and then while the process lives. What can't be read is named by
-// object and offset, and the error says why.
+// Close closes the target's files.
+func (p *Process) Close() error {
+	var errs []error
+	for _, o := range p.objects {
+		errs = append(errs, o.close())
+	}
+	clear(p.objects)
+	return errors.Join(errs...)
+}
+
+// Refresh reads the process's mappings and opens the files that are new. Call it
+// now and then while the process lives: what it maps and unmaps in between has
+// no names. What can't be read is named by object and offset, and the error says
+// why.
 func (p *Process) Refresh() error {
 	mappings, err := mapping.Read(p.pid)
 	if err != nil {
 		return err
 	}
-	if len(mappings) == 0 {
-		return nil // ending: keep what is known
+	if len(mappings) == 0 || slices.Equal(mappings, p.mappings) {
+		return nil // ending, or as before: keep what is known
+	}
+	for _, m := range p.mappings {
+		if !slices.Contains(mappings, m) {
+			p.gone = append(p.gone, m)
+		}
 	}
 	p.mappings = mappings
+	clear(p.named)
 	var errs []error
 	for _, m := range mappings {
-		if _, known := p.objects[m.Key()]; known || !m.File() {
+		key := keyOf(m)
+		if _, known := p.objects[key]; known || key == "" {
 			continue
 		}
 		o, err := p.open(m)
 		errs = append(errs, err)
-		p.objects[m.Key()] = o
+		p.objects[key] = o
 	}
 	return errors.Join(errs...)
 }
 
+const vdso = "[vdso]"
+
+// keyOf names what is mapped; empty for memory that nobody names.
+func keyOf(m mapping.Mapping) string {
+	switch {
+	case m.File():
+		return m.Key()
+	case m.Path == vdso:
+		return vdso
+	}
+	return ""
+}
+
 func (p *Process) open(m mapping.Mapping) (*object, error) {
+	memory, memoryErr := os.Open(fmt.Sprintf("/proc/%d/mem", p.pid))
+	if memoryErr == nil {
+		defer memory.Close()
+	}
+	if m.Path == vdso {
+		if memoryErr != nil {
+			return nil, fmt.Errorf("read %s: %w", vdso, memoryErr)
+		}
+		image := make([]byte, min(m.End-m.Start, vdsoBound))
+		if _, err := memory.ReadAt(image, int64(m.Start)); err != nil {
+			return nil, fmt.Errorf("read %s: %w", vdso, err)
+		}
+		return newObject(vdso, bytes.NewReader(image), int64(len(image)))
+	}
 	file, err := mapping.Open(p.pid, m)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	return readObject(file)
+	o, err := openObject(file)
+	if err != nil {
+		return nil, err
+	}
+	o.debug = o.findDebug(p.pid)
+	if memoryErr == nil {
+		o.resolve(memory, m.Start-o.address(m.Offset))
+	}
+	return o, nil
 }
 
-// Frame names one user address. A return address belongs to the call before
-// it, so for all but the leaf the byte before is looked up.
+// Frame names one user address: the outermost function there.
 func (p *Process) Frame(address uint64, leaf bool) results.Frame {
+	frames := p.Frames(address, leaf)
+	return frames[len(frames)-1]
+}
+
+// Frames names one user address: its function, and before it those that the
+// compiler has put into it, innermost first. A return address belongs to the call
+// before it, so for all but the leaf the byte before is looked up. The caller does
+// not change what it gets.
+func (p *Process) Frames(address uint64, leaf bool) []results.Frame {
+	key := place{address, leaf}
+	if known := p.named[key]; known != nil {
+		return known
+	}
+	frames := p.frames(address, leaf)
+	p.named[key] = frames
+	return frames
+}
+
+func (p *Process) frames(address uint64, leaf bool) []results.Frame {
 	lookup := address
 	if !leaf && lookup > 0 {
 		lookup--
 	}
-	for _, m := range p.mappings {
-		if lookup >= m.Start && lookup < m.End {
-			return p.name(m, address, lookup)
-		}
+	m, ok := p.find(lookup)
+	if !ok {
+		return []results.Frame{{Function: fmt.Sprintf("[unknown] 0x%x", address), Object: "[unknown]", Address: address}}
 	}
-	return results.Frame{Function: fmt.Sprintf("[unknown] 0x%x", address), Object: "[unknown]", Address: address}
+	return p.name(m, address, lookup, leaf)
 }
 
-func (p *Process) name(m mapping.Mapping, address, lookup uint64) results.Frame {
-	frame := results.Frame{Object: m.Object(), Address: address, Offset: lookup - m.Start + m.Offset}
-	o := p.objects[m.Key()]
-	if o != nil {
-		frame.BuildID = o.buildID
-		frame.Offset = o.address(frame.Offset)
-		if e, ok := o.functions.find(frame.Offset); ok {
-			frame.Function = e.name
-			return frame
+// find is the mapping that an address lies in, or lay in when it was last one.
+func (p *Process) find(address uint64) (mapping.Mapping, bool) {
+	for _, m := range p.mappings {
+		if address >= m.Start && address < m.End {
+			return m, true
 		}
 	}
-	frame.Function = fmt.Sprintf("%s+0x%x", frame.Object, frame.Offset)
-	return frame
+	for _, m := range slices.Backward(p.gone) {
+		if address >= m.Start && address < m.End {
+			return m, true
+		}
+	}
+	return mapping.Mapping{}, false
+}
+
+func (p *Process) name(m mapping.Mapping, address, lookup uint64, leaf bool) []results.Frame {
+	whole := results.Frame{Object: m.Object(), Address: address, Offset: lookup - m.Start + m.Offset}
+	o := p.objects[keyOf(m)]
+	if o == nil {
+		whole.Mapping = p.space(m, "")
+		whole.Function = fmt.Sprintf("%s+0x%x", whole.Object, whole.Offset)
+		return []results.Frame{whole}
+	}
+	whole.BuildID, whole.Mapping = o.buildID, p.space(m, o.buildID)
+	whole.Offset = o.address(whole.Offset)
+	e, exact, ok := o.load().find(whole.Offset)
+	switch {
+	case exact:
+		whole.Function, whole.Symbol = demangled(e.name)
+	case ok:
+		whole.Function = fmt.Sprintf("%s!fn_0x%x", whole.Object, e.start)
+	default:
+		whole.Function = fmt.Sprintf("%s+0x%x", whole.Object, whole.Offset)
+	}
+	frames := o.inlined(whole, exact)
+	if leaf {
+		frames[0].Copies = o.copies(whole.Offset)
+	}
+	return frames
+}
+
+// inlined adds what the debug information says of an address.
+func (o *object) inlined(whole results.Frame, exact bool) []results.Frame {
+	if o.lines == nil {
+		l, err := o.openLines()
+		if err != nil {
+			o.problem = errors.Join(o.problem, err)
+		}
+		if l == nil {
+			l = &lines{}
+		}
+		o.lines = l
+	}
+	frames := o.lines.at(whole.Offset)
+	if len(frames) == 0 {
+		return []results.Frame{whole}
+	}
+	for i := range frames {
+		f, found := &frames[i], whole
+		found.File, found.Line, found.Inlined = f.File, f.Line, f.Inlined
+		if f.Inlined || !exact {
+			if f.Function == "" {
+				f.Function = "[inlined]"
+			}
+			found.Function, found.Symbol = f.Function, f.Symbol
+		}
+		*f = found
+	}
+	return frames
+}
+
+// copies says that the instruction at an address moves a string of bytes: what
+// compilers and C libraries make of a memcpy on processors that do it well.
+func (o *object) copies(address uint64) bool {
+	var code [3]byte
+	n := o.code(address, code[:])
+	if o.elf.Machine != elf.EM_X86_64 || n < 2 || code[0] != 0xf3 {
+		return false
+	}
+	return code[1] == 0xa4 || code[1] == 0xa5 || n == 3 && code[1] == 0x48 && code[2] == 0xa5
+}
+
+// space is the mapping as a profile tells it.
+func (p *Process) space(m mapping.Mapping, buildID string) *results.Mapping {
+	known := p.spaces[m]
+	if known == nil {
+		known = &results.Mapping{Start: m.Start, Limit: m.End, Offset: m.Offset, File: m.Path, BuildID: buildID}
+		if m.Path == "" {
+			known.File = m.Object()
+		}
+		p.spaces[m] = known
+	}
+	return known
+}
+
+// Program is the mapping of the target's executable; nil when it is not known.
+func (p *Process) Program() *results.Mapping {
+	link, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
+	if err != nil {
+		return nil
+	}
+	for _, m := range p.mappings {
+		if o := p.objects[keyOf(m)]; m.Path == link && o != nil {
+			return p.space(m, o.buildID)
+		}
+	}
+	return nil
+}
+
+// Problems says why some names may be missing, of the addresses named so far.
+func (p *Process) Problems() error {
+	var errs []error
+	for _, o := range p.objects {
+		if o == nil {
+			continue
+		}
+		errs = append(errs, o.problem)
+		if o.lines != nil && o.lines.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", o.path, o.lines.err))
+		}
+	}
+	return errors.Join(errs...)
 }
