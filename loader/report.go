@@ -10,9 +10,9 @@ import (
 )
 
 // Stacks gives the distinct stacks of all slices so far, with names, in the order
-// of Sample.Stack. Without
-// frame pointers the kernel's walker loses the way behind the leaf; a stack
-// counts as complete when its outermost frame is a thread's entry.
+// of Sample.Stack. Without frame pointers the kernel's walker loses the way behind
+// the leaf; a stack counts as complete when its outermost frame is a thread's
+// entry.
 func (p *Probes) Stacks(kernel *symbol.Kernel, process *symbol.Process) []results.Stack {
 	if p.sampler == nil {
 		return nil
@@ -33,8 +33,9 @@ func name(s *addresses, kernel *symbol.Kernel, process *symbol.Process) results.
 		stack.Own = stack.Own || kernel.Own(address, programNames[:])
 		stack.Frames = append(stack.Frames, kernel.Frame(address))
 	}
+	called := s.call != "" || inCall(stack.Frames)
 	for i, address := range s.user {
-		stack.Frames = append(stack.Frames, process.Frame(address, i == 0))
+		stack.Frames = append(stack.Frames, process.Frames(address, i == 0 && !called)...)
 	}
 	if s.away {
 		stack.Frames = belowSwitch(stack.Frames)
@@ -48,6 +49,19 @@ func name(s *addresses, kernel *symbol.Kernel, process *symbol.Process) results.
 		})
 	}
 	return stack
+}
+
+// inCall says that kernel frames stand in a system call: then the address that
+// user code goes on at is behind the instruction that called. After an interrupt
+// or a fault it is the instruction itself.
+func inCall(kernel []results.Frame) bool {
+	for i := range kernel {
+		if f := kernel[i].Function; strings.HasPrefix(f, "do_syscall") || strings.HasPrefix(f, "entry_SYSCALL") ||
+			strings.HasPrefix(f, "el0_svc") || strings.HasPrefix(f, "entry_SYSENTER") {
+			return true
+		}
+	}
+	return false
 }
 
 // belowSwitch leaves out the frames of a switch away: those of our program, which

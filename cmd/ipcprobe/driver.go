@@ -62,6 +62,7 @@ type driver struct {
 	restless  int             // connections that never came to rest, at most
 	patience  time.Duration   // how long they may take the next time
 	resigned  bool            // some never will
+	unnamed   error           // why functions of files that were mapped last have no names
 	shortened int             // probed slices that ended because their memory was full
 
 	lost         uint64                // events, up to the last slice
@@ -122,6 +123,9 @@ func (d *driver) run(ctx context.Context) error {
 	}
 	if d.shortened > 0 {
 		d.m.warn("%d probed slices ended early, because the memory for their records was full", d.shortened)
+	}
+	if d.unnamed != nil {
+		d.m.warn("some functions have no names: %v", d.unnamed)
 	}
 	return d.whyEnded(ctx, err)
 }

@@ -36,6 +36,7 @@ type measurement struct {
 	legs     *stats.Legs
 	tail     *stats.Tail
 	calls    []results.CallTable
+	process  *symbol.Process
 	samples  *profile.Collector
 	upstream results.UpstreamSums
 	family   *results.Family
@@ -218,6 +219,8 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	}
 	defer probes.Close()
 	process := symbol.OpenProcess(pid)
+	defer process.Close()
+	m.process = process
 	if err := process.Refresh(); err != nil {
 		m.warn("some functions have no names: %v", err)
 	}
@@ -286,6 +289,9 @@ func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (e
 		m.warn("kernel functions have no names: %v", err)
 	}
 	m.stacks = probes.Stacks(kernel, process)
+	if err := process.Problems(); err != nil {
+		m.warn("some functions have no names: %v", err)
+	}
 	return nil
 }
 
