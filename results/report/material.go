@@ -25,7 +25,7 @@ type Material struct {
 
 // bandLabel is the label of samples that says how slow the request was that was
 // being served.
-const bandLabel = "latency"
+const bandLabel = "band"
 
 // mostProfile is the largest profile that is read, in compressed bytes: 64 MiB.
 const mostProfile = 64 << 20
