@@ -9,6 +9,9 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,35 +21,72 @@ import (
 	"github.com/ipcprobe/ipcprobe/results/record"
 	"github.com/ipcprobe/ipcprobe/results/report"
 	"github.com/ipcprobe/ipcprobe/results/stats"
+	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
-func newReport(stdout io.Writer) *cobra.Command {
+func newReport(stdout, stderr io.Writer) *cobra.Command {
 	format := "text"
 	command := &cobra.Command{
-		Use:   "report FILE",
-		Short: "Print the report of a record that load --record has written",
+		Use:   "report RUN|FILE",
+		Short: "Print the report of a stored run, or of a record that --record has written",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkFormat(format); err != nil {
-				return err
+			if !slices.Contains(reportFormats, format) {
+				return fmt.Errorf("--format is %q; it must be %s", format, strings.Join(reportFormats, ", "))
 			}
-			r, causes, err := readRecord(args[0])
-			if err != nil {
-				return err
-			}
-			if format == "json" {
-				err = report.JSON(stdout, r)
-			} else {
-				err = report.LoadText(stdout, r, causes, styleOf(stdout))
-			}
+			r, err := printReport(stdout, stderr, args[0], format)
 			if err != nil {
 				return err
 			}
 			return verdict(c.Context(), r)
 		},
 	}
-	command.Flags().StringVar(&format, "format", format, "what goes to standard output: text or json")
+	command.Flags().StringVar(&format, "format", format, "what goes to standard output: text, json, markdown or html")
 	return command
+}
+
+var reportFormats = []string{"text", "json", "markdown", "html"}
+
+// printReport lays out anew what path holds: the folder of a run, its result.json,
+// or a record.
+func printReport(stdout, stderr io.Writer, path, format string) (*results.Result, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() && filepath.Base(path) != store.ResultFile {
+		return printRecord(stdout, path, format)
+	}
+	r, material, files, err := readRun(path, stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	switch format {
+	case "json":
+		err = report.JSON(stdout, r)
+	case "markdown":
+		err = report.Markdown(stdout, r)
+	case "html":
+		err = report.HTML(stdout, r, material)
+	default:
+		err = report.Text(stdout, r, styleOf(stdout))
+	}
+	return r, err
+}
+
+func printRecord(stdout io.Writer, path, format string) (*results.Result, error) {
+	if format != "text" && format != "json" {
+		return nil, fmt.Errorf("--format %s is for the folder of a run; a record has text and json", format)
+	}
+	r, causes, err := readRecord(path)
+	if err != nil {
+		return nil, err
+	}
+	if format == "json" {
+		return r, report.JSON(stdout, r)
+	}
+	return r, report.LoadText(stdout, r, causes, styleOf(stdout))
 }
 
 // readRecord makes the result of a record, and how its connections ended.

@@ -17,7 +17,7 @@ import (
 // network, with the charts that m has the data for. The errors are those of
 // page.Write.
 func HTML(w io.Writer, r *results.Result, m *Material) error {
-	p := &page.Page{Title: "ipcprobe report", Subject: subjectLine(r), State: page.State{Word: "valid", Good: true}}
+	p := &page.Page{Title: "ipcprobe report", Subject: subjectLine(r), State: page.State{Word: "valid", Good: true}, Links: m.Links}
 	if r.Run.Name != "" {
 		p.Title = clean(r.Run.Name) + " – ipcprobe"
 	}

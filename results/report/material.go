@@ -21,6 +21,7 @@ type Material struct {
 	OffCPU   *profile.Profile
 	Syscalls *profile.Profile
 	Heap     *profile.Profile
+	Links    []page.Link // to what is served beside the page
 }
 
 // bandLabel is the label of samples that says how slow the request was that was

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -33,6 +34,20 @@ func OpenFiles(path string) (*Reader, error) {
 // a file that isn't there is fs.ErrNotExist.
 func (r *Reader) Open(name string) (io.ReadCloser, error) {
 	return openFile(r.root, name)
+}
+
+// List gives the names of the run's files, as its manifest has them. The folder of
+// a run that has none lists nothing.
+func (r *Reader) List() ([]string, error) {
+	file, err := openRegular(r.root, Manifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return parseManifest(file)
 }
 
 // Close lets go of the folder.

@@ -27,8 +27,12 @@ type Page struct {
 	Title    string // of the window and the head
 	Subject  string // what was measured, under the title
 	State    State
+	Links    []Link // to what stands beside the page, where it is served
 	Sections []Section
 }
+
+// Link is an address, relative to the page's, and the words that it goes by.
+type Link struct{ Title, Address string }
 
 // State is what the mark beside the title says.
 type State struct {
