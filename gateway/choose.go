@@ -13,7 +13,8 @@ import (
 )
 
 // Choose takes the one socket that load is to be sent to. With wanted empty
-// there has to be exactly one stream socket; else it is the one that wanted
+// there has to be exactly one stream socket or, without any, one seqpacket socket
+// or, without those too, one datagram socket; else it is the one that wanted
 // names: as it was bound, by an abstract "@name", or by any path, also a
 // relative or linked one, that leads to the same file. Sockets to which no way
 // leads (their file was removed) don't count beside others. The one chosen has
@@ -21,9 +22,9 @@ import (
 // are *Error: NoSocket, Ambiguous.
 func Choose(sockets []Socket, wanted string, who *Target) (Socket, error) {
 	tried := fmt.Sprintf("choose the socket of process %d (%s)", who.PID, Printable(who.Name))
-	streams := newestOfEachName(streamSockets(sockets))
+	streams := newestOfEachName(preferred(sockets))
 	if wanted != "" {
-		return named(streams, sockets, wanted, tried)
+		return named(newestOfEachName(sockets), sockets, wanted, tried)
 	}
 	if usable := slices.DeleteFunc(slices.Clone(streams), func(s Socket) bool { return !s.canBeReached() }); len(usable) > 0 {
 		streams = usable
@@ -32,11 +33,7 @@ func Choose(sockets []Socket, wanted string, who *Target) (Socket, error) {
 	case 1:
 		return streams[0], unreachable(streams[0], tried)
 	case 0:
-		said := "it listens on no Unix stream socket"
-		if len(sockets) > 0 {
-			said += ", only on " + listOf(sockets)
-		}
-		return Socket{}, &Error{Reason: NoSocket, Tried: tried, Said: said,
+		return Socket{}, &Error{Reason: NoSocket, Tried: tried, Said: "it listens on no Unix socket",
 			Next: "check that this is the server, and that it is set up to listen on a Unix socket: " +
 				"ss -xlp | grep pid=" + fmt.Sprint(who.PID)}
 	}
@@ -90,14 +87,20 @@ func unreachable(s Socket, tried string) error {
 		Next: "restart the server so that it makes its socket anew, or give a path that leads to it with --socket"}
 }
 
-func streamSockets(all []Socket) []Socket {
-	var streams []Socket
-	for _, s := range all {
-		if s.Type == Stream {
-			streams = append(streams, s)
+// preferred are the sockets of the type that comes first among them.
+func preferred(all []Socket) []Socket {
+	for _, want := range []SocketType{Stream, SeqPacket, Datagram} {
+		var some []Socket
+		for _, s := range all {
+			if s.Type == want {
+				some = append(some, s)
+			}
+		}
+		if len(some) > 0 {
+			return some
 		}
 	}
-	return streams
+	return nil
 }
 
 // newestOfEachName drops listening sockets whose name the same process has bound

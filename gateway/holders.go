@@ -96,7 +96,7 @@ func everyListener(ctx context.Context, show func(Socket)) error {
 		if err != nil {
 			continue
 		}
-		for _, s := range streamSockets(sockets) {
+		for _, s := range sockets {
 			show(s)
 		}
 	}

@@ -7,7 +7,7 @@ package gateway
 import "context"
 
 // listener finds the nearest process, from the started one and what it left in
-// the background downwards, that listens on a Unix stream socket (wanted, if given). Where the one that opened
+// the background downwards, that listens on a Unix socket (wanted, if given). Where the one that opened
 // the socket has exactly one child of the same program that holds it too, the
 // child does the work (a master and its worker) and is taken.
 func (p *Process) listener(ctx context.Context, wanted string) (*Target, []Socket) {
@@ -36,7 +36,7 @@ func (p *Process) listener(ctx context.Context, wanted string) (*Target, []Socke
 			continue
 		}
 		sockets, err := t.Sockets(ctx)
-		if err != nil || len(streamSockets(sockets)) == 0 {
+		if err != nil || len(sockets) == 0 {
 			continue
 		}
 		if wanted != "" {
@@ -63,7 +63,7 @@ func (p *Process) listener(ctx context.Context, wanted string) (*Target, []Socke
 func sharesSocket(a, b []Socket) bool {
 	for _, x := range a {
 		for _, y := range b {
-			if x.Type == Stream && x.Inode == y.Inode {
+			if x.Inode == y.Inode {
 				return true
 			}
 		}

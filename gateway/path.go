@@ -78,7 +78,7 @@ func kindOf(mode os.FileMode) string {
 	return "something else"
 }
 
-// listed says whether our network name space lists a listening stream socket
+// listed says whether our network name space lists a listening socket
 // under this very name whose inode some process surely holds. The name alone is
 // no proof: another process may have bound the same path anew, or a container
 // the same name, so the answer is yes only where exactly one row has it and its
@@ -98,7 +98,7 @@ func listed(path string) bool {
 	}
 	var inodes []uint64
 	for inode, row := range listeningRows(parseUnixTable(text)) {
-		if row.Type == Stream && (row.Name == path || row.Name == absolute) {
+		if row.Name == path || row.Name == absolute {
 			inodes = append(inodes, inode)
 		}
 	}
@@ -115,16 +115,25 @@ func listed(path string) bool {
 
 // tryConnect connects and closes at once; nil when somebody listens.
 func tryConnect(path string) error {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return err
+	var err error
+	for _, kind := range []SocketType{Stream, SeqPacket, Datagram} {
+		if err = tryType(path, kind); !errors.Is(err, unix.EPROTOTYPE) {
+			break
+		}
 	}
-	defer unix.Close(fd)
-	err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
 	if errors.Is(err, unix.EAGAIN) { // somebody listens, the queue is full
 		return nil
 	}
 	return err
+}
+
+func tryType(path string, kind SocketType) error {
+	fd, err := unix.Socket(unix.AF_UNIX, int(kind)|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
 }
 
 // connectError words what connect(2) said.
@@ -141,9 +150,6 @@ func connectError(tried, path string, err error) error {
 	case refused(err):
 		return &Error{Reason: Forbidden, Tried: tried, Err: err, Said: err.Error(),
 			Next: "run as a user who may write to the socket: ls -l " + Printable(path)}
-	case errors.Is(err, unix.EPROTOTYPE):
-		return &Error{Reason: NotASocket, Tried: tried, Err: err, Said: "it is not a stream socket (" + err.Error() + ")",
-			Next: "give a stream socket; datagram and seqpacket servers can't be measured"}
 	case errors.Is(err, unix.ENOENT):
 		return &Error{Reason: NotFound, Tried: tried, Err: err, Said: "no such socket", Next: "start the server, or check the path"}
 	}

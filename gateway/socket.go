@@ -10,7 +10,8 @@ import (
 // SocketType is a socket's type as the kernel numbers it.
 type SocketType uint16
 
-// The types of Unix sockets. Load is sent to stream sockets only.
+// The types of Unix sockets, in the order in which Choose prefers them: Stream,
+// SeqPacket, Datagram.
 const (
 	Stream    SocketType = 1
 	Datagram  SocketType = 2
@@ -39,11 +40,11 @@ type fileID struct{ device, inode uint64 }
 
 // Socket is a Unix socket on which a process listens.
 type Socket struct {
-	Owner int        // PID of the process that was looked at
-	FD    int        // its descriptor there
-	Inode uint64     // of the socket itself, not of its file
-	Type  SocketType // Stream, or what can't be loaded
-	Name  string     // as it was bound, raw; an abstract one begins with '@'
+	Owner int    // PID of the process that was looked at
+	FD    int    // its descriptor there
+	Inode uint64 // of the socket itself, not of its file
+	Type  SocketType
+	Name  string // as it was bound, raw; an abstract one begins with '@'
 
 	// Address is what to dial: an absolute path, or "@name" for an abstract
 	// socket. It is empty when no path of at most MaxPath bytes leads there;

@@ -67,7 +67,8 @@ func TestParseUnixTable(t *testing.T) {
 		row + "00010000 0001 01 101 @abstract name\n" +
 		row + "00010000 0005 01 102 /run/with space.sock\n" +
 		row + "00010000 0001 01 103 /run/two\nlines\n\n" +
-		row + "00000000 0002 01 104 rel.sock\n"
+		row + "00000000 0002 01 104 rel.sock\n" +
+		row + "00000000 0002 01 105 @0a1f3\n" // a client that the kernel has named
 	want := []unixRow{
 		{listeningFlag, Stream, 100, "/run/a.sock"},
 		{0, Stream, 1073, ""},
@@ -75,13 +76,14 @@ func TestParseUnixTable(t *testing.T) {
 		{listeningFlag, SeqPacket, 102, "/run/with space.sock"},
 		{listeningFlag, Stream, 103, "/run/two\nlines\n"},
 		{0, Datagram, 104, "rel.sock"},
+		{0, Datagram, 105, "@0a1f3"},
 	}
 	rows := parseUnixTable([]byte(text))
 	if !slices.Equal(rows, want) {
 		t.Errorf("got  %+v\nwant %+v", rows, want)
 	}
 	listening := listeningRows(rows)
-	if len(listening) != 4 || listening[101].Name != "@abstract name" || listening[104].Inode != 0 {
+	if len(listening) != 5 || listening[101].Name != "@abstract name" || listening[104].Type != Datagram {
 		t.Errorf("listening: %+v", listening)
 	}
 }

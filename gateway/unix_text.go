@@ -2,7 +2,10 @@
 
 package gateway
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // listeningFlag is __SO_ACCEPTCON, which the kernel prints for a socket on
 // which listen(2) was called.
@@ -72,7 +75,21 @@ func parseUnixRow(line []byte) (unixRow, bool) {
 	return unixRow{Flags: fields[2], Type: SocketType(fields[3]), Inode: inode, Name: string(name)}, true
 }
 
-// listeningRows gives the listening sockets of a table by inode. Where two rows
+// serves says whether the socket is one that clients can find: it listens or, where
+// there is nothing to listen for, has a name that somebody gave it.
+func (r *unixRow) serves() bool {
+	return r.Flags&listeningFlag != 0 || r.Type == Datagram && r.Name != "" && !autobound(r.Name)
+}
+
+// autobound says whether the kernel chose the name, as it does for clients that
+// want to be answered: five hexadecimal digits in the abstract name space.
+func autobound(name string) bool {
+	digits, abstract := strings.CutPrefix(name, "@")
+	_, hex := hexadecimal([]byte(digits))
+	return abstract && hex && len(digits) == 5
+}
+
+// listeningRows gives the sockets of a table that clients can find, by inode. Where two rows
 // claim one inode at least one of them is forged; the name is then dropped, and
 // the user has to give it.
 func listeningRows(rows []unixRow) map[uint64]unixRow {
@@ -90,7 +107,7 @@ func listeningRows(rows []unixRow) map[uint64]unixRow {
 			continue
 		}
 		seen[row.Inode] = true
-		if row.Flags&listeningFlag != 0 {
+		if row.serves() {
 			listening[row.Inode] = row
 		}
 	}

@@ -31,7 +31,8 @@ func (w *worker) take(c *conn) bool {
 	c.lastIn, w.lastIn = now, now
 	c.keep = c.keep[:0]
 	w.current.bytesIn += int64(n)
-	return w.parse(c, w.buffer[:kept+n], now) && n == len(room)
+	more := n == len(room) || w.socket != unix.SOCK_STREAM // of which a read brings one
+	return w.parse(c, w.buffer[:kept+n], now) && more && c.head != c.unsent
 }
 
 // ended ends c when a read says that it has ended.

@@ -11,16 +11,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dial connects a stream socket to path. With wait above 0 it waits so long
-// for room in the server's backlog; with 0 it fails at once with EAGAIN.
-func dial(path string, wait time.Duration) (fd int, cookie uint64, err error) {
-	kind := unix.SOCK_STREAM | unix.SOCK_CLOEXEC
-	if wait <= 0 {
-		kind |= unix.SOCK_NONBLOCK
+// socketTypes are the types of Unix sockets in the order in which they are tried:
+// the kernel says EPROTOTYPE to all but the server's own.
+var socketTypes = [...]int{unix.SOCK_STREAM, unix.SOCK_SEQPACKET, unix.SOCK_DGRAM}
+
+// dialAny connects a socket of whatever type path is, and returns the type.
+func dialAny(path string, wait time.Duration) (fd, kind int, cookie uint64, err error) {
+	for _, kind = range socketTypes {
+		if fd, cookie, err = dial(path, kind, wait); !errors.Is(err, unix.EPROTOTYPE) {
+			return fd, kind, cookie, err
+		}
 	}
-	fd, err = unix.Socket(unix.AF_UNIX, kind, 0)
+	return fd, kind, cookie, err
+}
+
+// dial connects a socket of a type to path. With wait above 0 it waits so long
+// for room in the server's backlog; with 0 it fails at once with EAGAIN. A
+// datagram socket gets a name of the kernel's choice, for the answers to reach it.
+func dial(path string, kind int, wait time.Duration) (fd int, cookie uint64, err error) {
+	flags := unix.SOCK_CLOEXEC
+	if wait <= 0 {
+		flags |= unix.SOCK_NONBLOCK
+	}
+	fd, err = unix.Socket(unix.AF_UNIX, kind|flags, 0)
 	if err != nil {
 		return -1, 0, fmt.Errorf("open socket: %w", err)
+	}
+	if kind == unix.SOCK_DGRAM {
+		if err := unix.Bind(fd, &unix.SockaddrUnix{}); err != nil {
+			unix.Close(fd)
+			return -1, 0, fmt.Errorf("name the socket: %w", err)
+		}
 	}
 	if err := connect(fd, path, wait); err != nil {
 		unix.Close(fd)

@@ -129,7 +129,8 @@ func (e *engine) open() ([]*conn, []results.Connection, *TargetError) {
 	}
 	var answered *TargetError
 	for k := range o.Connections {
-		fd, cookie, err := dial(o.Socket, o.Timeout)
+		fd, kind, cookie, err := dialAny(o.Socket, o.Timeout)
+		e.socket = kind
 		if err != nil {
 			return fail(dialTrouble(o.Socket, err, o.Timeout))
 		}

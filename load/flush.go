@@ -98,7 +98,12 @@ func (w *worker) flush(c *conn) {
 			part = part[:min(left, len(part))]
 		} else {
 			part = c.out[len(c.out)-left:]
-			part = part[:min(left, sendMost)]
+			if w.socket == unix.SOCK_STREAM {
+				part = part[:min(left, sendMost)]
+			}
+		}
+		if w.socket != unix.SOCK_STREAM {
+			part = part[:c.at(c.unsent).outEnd-c.sent] // a message holds one request
 		}
 		w.stamp(c, c.sent+uint64(len(part)))
 		n, errno := sendBytes(c.fd, part)

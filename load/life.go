@@ -136,7 +136,7 @@ func (w *worker) revive(now int64) {
 		if c.fd >= 0 || c.retryAt == 0 || now < c.retryAt {
 			continue
 		}
-		fd, cookie, err := dial(w.options.Socket, 0)
+		fd, cookie, err := dial(w.options.Socket, w.socket, 0)
 		if err != nil {
 			w.lastCause = dialCause(err)
 			w.endings[w.lastCause]++

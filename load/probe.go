@@ -31,6 +31,8 @@ func (c *conn) probe(frame []byte, codec wire.Codec, path string, wait time.Dura
 			case errno == unix.EPIPE || errno == unix.ECONNRESET:
 				// What it said before it closed is read below.
 				frame = nil
+			case errno == unix.EMSGSIZE:
+				return wire.Step{}, trouble(TooLarge, fmt.Sprintf("%d bytes", len(frame)))
 			case errno != unix.EAGAIN:
 				return wire.Step{}, trouble(Unusable, fmt.Sprintf("send to %s: %v", path, errno))
 			}

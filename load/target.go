@@ -16,11 +16,12 @@ const (
 	NotASocket    Trouble = "not a socket"   // something else has it
 	Refused       Trouble = "refused"        // nobody listens on it
 	NotPermitted  Trouble = "not permitted"  // EACCES or EPERM
-	WrongKind     Trouble = "wrong kind"     // a datagram or seqpacket socket
+	WrongKind     Trouble = "wrong kind"     // a socket of no type that we know
 	ClosedAtOnce  Trouble = "closed at once" // closed before the first answer
 	Garbage       Trouble = "garbage"        // the first answer is no frame
 	Silent        Trouble = "silent"         // no answer, or no accept, in time
 	AnsweredError Trouble = "error answer"   // the first answer is an error
+	TooLarge      Trouble = "too large"      // the request is larger than a message can be
 	Unusable      Trouble = "unusable"       // the load itself can't be made (options, descriptors)
 )
 
@@ -47,9 +48,11 @@ func (e *TargetError) Error() string {
 	case NotPermitted:
 		return fmt.Sprintf("connect to %s: permission denied; run as a user that may write to the socket", e.Socket)
 	case WrongKind:
-		return fmt.Sprintf("connect to %s: it is no stream socket (%s); only stream sockets can be loaded", e.Socket, e.Detail)
+		return fmt.Sprintf("connect to %s: it is no stream, seqpacket or datagram socket (%s)", e.Socket, e.Detail)
 	case ClosedAtOnce:
 		return fmt.Sprintf("the server on %s closed the connection before it answered (%s); does it serve this user, and has it room for more clients?", e.Socket, e.Detail)
+	case TooLarge:
+		return fmt.Sprintf("send to %s: the request of %s is more than one message of this socket can hold (message too long); take a smaller --payload, or raise net.core.wmem_max and net.core.wmem_default", e.Socket, e.Detail)
 	case Garbage:
 		return fmt.Sprintf("the server on %s did not answer in the protocol asked for: %s; name its protocol with --protocol", e.Socket, e.Detail)
 	case Silent:

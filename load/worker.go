@@ -23,6 +23,7 @@ type settings struct {
 	mix     []kind // what is sent
 	frame   []byte // the first request, and every one where all are the same
 	depth   int    // requests in flight per connection, at most
+	socket  int    // type of the server's socket: SOCK_STREAM or one of messages
 	clock   clock
 	wall    int64          // ns from the clock to Unix time
 	next    *atomic.Uint32 // index of the next connection to be opened
