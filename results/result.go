@@ -19,6 +19,7 @@ type Result struct {
 	Environment Environment `json:"environment"`
 	Load        *Load       `json:"load,omitempty"`
 	Latency     *Latency    `json:"latency,omitempty"`
+	Traffic     *Traffic    `json:"traffic,omitempty"` // of a run without load of ours only
 	Legs        *Legs       `json:"legs,omitempty"`
 	Tail        *Tail       `json:"tail,omitempty"`       // of p99
 	TailP999    *Tail       `json:"tail_p99_9,omitempty"` // of p99.9

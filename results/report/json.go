@@ -63,6 +63,11 @@ func filled(r *results.Result) *results.Result {
 	c.Target.Command = orEmpty(c.Target.Command)
 	c.Environment.Placement.TargetCPUs = orEmpty(c.Environment.Placement.TargetCPUs)
 	c.Environment.Placement.GeneratorCPUs = orEmpty(c.Environment.Placement.GeneratorCPUs)
+	if c.Traffic != nil {
+		t := *c.Traffic
+		t.Untimed = orNone(t.Untimed)
+		c.Traffic = &t
+	}
 	if c.Join != nil {
 		j := *c.Join
 		j.Unmatched = orNone(j.Unmatched)

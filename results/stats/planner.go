@@ -25,6 +25,10 @@ type Plan struct {
 	Slice, Duration time.Duration
 	// Closed says that throughput pays for the probes.
 	Closed bool
+	// Foreign says that the load is not ours, and whether it is open or closed is
+	// not known: then the cost is what an answer costs more CPU time, at the rate of
+	// the bare slices, in percent of one core.
+	Foreign bool
 }
 
 // Planner decides, slice after slice, whether the next is bare or probed.
@@ -46,6 +50,7 @@ type Planner struct {
 	taken   int
 	last    results.Mode
 	bare    float64   // the figure of the last bare slice; 0 when it had none
+	busy    float64   // how many cores the target kept busy in it
 	costs   []float64 // percent, of each pair
 }
 
@@ -101,13 +106,17 @@ func (p *Planner) Done(s *results.Slice) {
 	}
 	p.elapsed = time.Duration(s.End - p.start)
 	figure := cores
-	if p.plan.Closed {
+	switch {
+	case p.plan.Closed:
 		figure = answerRate
+	case p.plan.Foreign:
+		figure = nsPerRequest
 	}
 	switch s.Mode {
 	case results.Bare:
 		p.last = s.Mode
 		p.bare, _ = figure(s)
+		p.busy, _ = cores(s)
 	case results.Probed:
 		p.last = s.Mode
 		p.taken++
@@ -120,8 +129,11 @@ func (p *Planner) Done(s *results.Slice) {
 
 // cost compares a probed slice's figure with that of the bare slice before it.
 func (p *Planner) cost(probed float64) float64 {
-	if p.plan.Closed {
+	switch {
+	case p.plan.Closed:
 		return 100 * (1 - probed/p.bare)
+	case p.plan.Foreign:
+		return 100 * (probed/p.bare - 1) * p.busy
 	}
 	return 100 * (probed - p.bare)
 }
