@@ -58,15 +58,16 @@ func (p *Probes) setLean(on bool) error {
 	return nil
 }
 
-// LeanSends is how many sends AttachLean's program has counted since Open.
-func (p *Probes) LeanSends() (int64, error) {
+// Sends is how many sends on accepted connections were counted since Open, by
+// AttachLean's program at all times, by the others while Count is on.
+func (p *Probes) Sends() (int64, error) {
 	cpus, err := p.cpus()
 	if err != nil {
 		return 0, err
 	}
 	var sends uint64
 	for i := range cpus {
-		sends += cpus[i].Traffic.LeanSends
+		sends += cpus[i].Traffic.LeanSends + cpus[i].Traffic.Sends
 	}
 	return int64(sends), nil
 }

@@ -146,7 +146,7 @@ func TestTheLeanCounterCountsAnswersAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	exchange(t, conn, 13)
-	sends, err := probes.LeanSends()
+	sends, err := probes.Sends()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,9 @@ const topFunctions = 10
 // assemble makes the one document of what was seen.
 func assemble(m *measurement) *results.Result {
 	o := m.options
+	if o.noLoad {
+		return assembleTraffic(m)
+	}
 	mode := m.quotedMode()
 	quoted, probed := stats.Merge(m.slices, mode), stats.Merge(m.slices, results.Probed)
 	r := &results.Result{
@@ -157,18 +160,10 @@ func judge(r *results.Result, m *measurement, quoted *stats.Client) {
 	if n := r.Target.NATS; n != nil && (n.Published != n.Received || n.Received != n.Answered) {
 		r.Invalidate(fmt.Sprintf("messages were lost in NATS: %d published, %d received, %d answered", n.Published, n.Received, n.Answered))
 	}
-	if m.ended != "" {
-		r.Invalidate("the target " + m.ended + " in the middle of the run")
-	}
 	if m.broken != nil {
 		r.Invalidate(m.broken.Error())
 	}
-	if !m.loss.Reconciled {
-		r.Invalidate("the probes' accounts do not add up: seen is not emitted + filtered + lost")
-	}
-	if m.loss.Lost > 0 {
-		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice) or a lower rate", m.loss.Lost, m.loss.Seen))
-	}
+	judgeProbes(r, m)
 	judgeJoin(r)
 	withholdHeadline(r)
 }

@@ -114,7 +114,7 @@ func (d *driver) run(ctx context.Context) error {
 		}
 	}
 	if err == nil {
-		err = d.countCosts(ctx)
+		err = d.m.countCosts(ctx, d.probes, d.wait)
 	}
 	d.m.join = d.matcher.Account()
 	d.m.warnings = append(d.m.warnings, d.planner.Warnings()...)

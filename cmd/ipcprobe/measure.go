@@ -46,10 +46,12 @@ type measurement struct {
 	memory   results.Memory
 	machine  results.Environment
 	warnings []string
-	ended    string // how the target ended, when it did
-	cut      error  // interrupted, when it was
-	broken   error  // what became of the load generator, when it ended
-	words    string // the reference gateway's last line
+	ended    string        // how the target ended, when it did
+	cut      error         // interrupted, when it was
+	broken   error         // what became of the load generator, when it ended
+	words    string        // the reference gateway's last line
+	flows    results.Flows // of others' clients, with --no-load
+	backlog  *results.Backlog
 }
 
 func (m *measurement) warn(format string, args ...any) {
@@ -79,8 +81,8 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 
 // bands are the round trips that tell fast requests from slow ones.
 func (m *measurement) bands() profile.Bands {
-	if trip := m.legs.Result().RoundTrip; trip != nil {
-		return profile.Bands{P50: trip.P50, P99: trip.P99}
+	if legs := m.legs.Result(); legs != nil && legs.RoundTrip != nil {
+		return profile.Bands{P50: legs.RoundTrip.P50, P99: legs.RoundTrip.P99}
 	}
 	return profile.Bands{}
 }
@@ -101,7 +103,11 @@ func (m *measurement) watch(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := m.load(ctx, watcher, stderr); err != nil {
+	look := m.load
+	if m.options.noLoad {
+		look = m.observe
+	}
+	if err := look(ctx, watcher, stderr); err != nil {
 		return endedFirst(watcher, err)
 	}
 	if err := memory.Close(); err != nil {
@@ -245,13 +251,15 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	m.addLate(generator.Late())
 	m.warnOfEndings()
 	m.warnOfShape(ctx)
-	if now, err := gateway.Inspect(ctx, pid); err == nil {
+	m.countThreads(ctx)
+	return m.collect(probes, process)
+}
+
+// countThreads looks how many threads the target has by now.
+func (m *measurement) countThreads(ctx context.Context) {
+	if now, err := gateway.Inspect(ctx, m.server.target.PID); err == nil {
 		m.server.target.Threads = max(m.server.target.Threads, now.Threads)
 	}
-	if err := process.Refresh(); err != nil && m.ended == "" {
-		m.warn("some functions have no names: %v", err)
-	}
-	return m.collect(probes, process)
 }
 
 // warnOfEndings says that connections died during the run, and of what: the load
@@ -272,6 +280,9 @@ func (m *measurement) warnOfEndings() {
 
 // collect takes what the probes have summed up.
 func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (err error) {
+	if err := process.Refresh(); err != nil && m.ended == "" {
+		m.warn("some functions have no names: %v", err)
+	}
 	if m.calls, err = probes.Calls(); err != nil {
 		return err
 	}

@@ -33,14 +33,20 @@ func callingUser() (uid, gid int) {
 
 // write stores the run, whole or not at all.
 func write(folder *store.Folder, result *results.Result, m *measurement) error {
-	files := []struct {
+	type file struct {
 		name  string
 		write func(io.Writer) error
-	}{
+	}
+	files := []file{
 		{"result.json", func(w io.Writer) error { return report.JSON(w, result) }},
 		{"report.md", func(w io.Writer) error { return report.Markdown(w, result) }},
-		{"latency.hlog", func(w io.Writer) error { return report.HLog(w, m.slices, m.origin, m.began) }},
-		{"latency.hgrm", func(w io.Writer) error { return report.HGrm(w, stats.Merge(m.slices, m.quotedMode()).ResponseTime) }},
+	}
+	if !m.options.noLoad {
+		files = append(files,
+			file{"latency.hlog", func(w io.Writer) error { return report.HLog(w, m.slices, m.origin, m.began) }},
+			file{"latency.hgrm", func(w io.Writer) error {
+				return report.HGrm(w, stats.Merge(m.slices, m.quotedMode()).ResponseTime)
+			}})
 	}
 	for _, file := range files {
 		if err := folder.Write(file.name, file.write); err != nil {

@@ -39,6 +39,35 @@ func showProgress(w io.Writer, quiet bool, total time.Duration, generator *load.
 	}
 }
 
+// showObserving writes the time that has passed, where there is no load to tell of.
+func showObserving(w io.Writer, quiet bool, total time.Duration) (stop func()) {
+	if quiet || !isTerminal(w) {
+		return func() {}
+	}
+	style, began := styleOf(w), time.Now()
+	done, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		ticks := time.NewTicker(time.Second)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-done:
+				clearProgress(w, quiet)
+				return
+			case <-ticks.C:
+				io.WriteString(w, report.Progress{
+					Phase: "observing", Elapsed: time.Since(began), Total: total, Foreign: true, Terminal: true,
+				}.Line(style))
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-over
+	}
+}
+
 // progressLine is the same for a load that reports its progress itself.
 func progressLine(w io.Writer, quiet bool, o *load.Options) func(load.Progress) {
 	if quiet || !isTerminal(w) {

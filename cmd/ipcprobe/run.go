@@ -32,6 +32,7 @@ type runOptions struct {
 	quiet   bool
 	build   string // of the reference gateway
 	noNATS  bool
+	noLoad  bool // watch the traffic that is there
 	memory  memoryOptions
 	family  bool     // follow the target's children
 	tape    string   // memory for the records of a slice; empty: the loader's default
@@ -80,6 +81,11 @@ neither it measures its own reference gateway.`,
 					return fmt.Errorf("--%s is for the reference gateway; leave it out when the target is another", name)
 				}
 			}
+			if o.noLoad {
+				if err := checkNoLoad(c.Flags(), o); err != nil {
+					return err
+				}
+			}
 			if err := o.check(c.Flags().Changed("pid")); err != nil {
 				return err
 			}
@@ -98,6 +104,7 @@ neither it measures its own reference gateway.`,
 	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
 	flags.BoolVar(&o.family, "children", false, "follow the processes that the target has forked or forks as well")
 	flags.StringVar(&o.tape, "tape", "64MiB", "memory for the records of a probed slice, `SIZE`; a slice that fills it ends early")
+	flags.BoolVar(&o.noLoad, "no-load", false, "send nothing: see the traffic that is there")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	flags.StringVar(&o.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")

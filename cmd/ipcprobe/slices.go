@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/ipcprobe/ipcprobe/loader"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/join"
 	"github.com/ipcprobe/ipcprobe/results/stats"
@@ -199,18 +200,18 @@ func (d *driver) keep(slice results.Slice) {
 
 // countCosts lets the kernel count the programs' runs and time, in a stretch of
 // its own: counting costs each run two clock readings.
-func (d *driver) countCosts(ctx context.Context) (err error) {
-	statistics, err := d.probes.CountRuns()
+func (m *measurement) countCosts(ctx context.Context, probes *loader.Probes, wait func(context.Context, time.Duration) error) (err error) {
+	statistics, err := probes.CountRuns()
 	if err != nil {
-		d.m.warn("the cost of each probe is not known: %v", err)
+		m.warn("the cost of each probe is not known: %v", err)
 		return nil
 	}
 	defer func() { err = errors.Join(err, statistics.Close()) }()
-	if err := d.probes.Attach(); err != nil {
+	if err := probes.Attach(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.probes.Detach()) }()
-	return d.wait(ctx, costSlice)
+	defer func() { err = errors.Join(err, probes.Detach()) }()
+	return wait(ctx, costSlice)
 }
 
 // addLate puts the latencies of requests that outlived their slice where they

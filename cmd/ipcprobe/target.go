@@ -25,6 +25,7 @@ const grace = 10 * time.Second
 type server struct {
 	target  *gateway.Target
 	socket  gateway.Socket
+	sockets []gateway.Socket // all it listens on, where traffic is seen that is not ours
 	process *gateway.Process // nil: it was running before
 	own     bool             // the reference gateway
 	output  *lastLine        // what the reference gateway's keeper says at its end
@@ -34,6 +35,8 @@ type server struct {
 // findServer finds or starts what is to be measured.
 func findServer(ctx context.Context, o *runOptions) (*server, error) {
 	switch {
+	case o.noLoad && o.pid != 0:
+		return observedServer(ctx, o.pid)
 	case o.pid != 0:
 		return attachServer(ctx, o)
 	case len(o.command) > 0:
@@ -65,12 +68,44 @@ func attachServer(ctx context.Context, o *runOptions) (*server, error) {
 	return &server{target: target, socket: socket}, nil
 }
 
+// observedServer finds a server whose traffic is to be seen, on all of its sockets.
+func observedServer(ctx context.Context, pid int) (*server, error) {
+	target, err := gateway.Inspect(ctx, pid)
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := target.Sockets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{target: target}
+	var names []string
+	for _, socket := range sockets {
+		if socket.Type != gateway.Datagram {
+			s.sockets = append(s.sockets, socket)
+			names = append(names, socket.Name)
+		}
+	}
+	if len(s.sockets) == 1 {
+		s.socket = s.sockets[0]
+		return s, nil
+	}
+	if len(s.sockets) == 0 {
+		_, err := gateway.Choose(sockets, "", target)
+		return nil, err
+	}
+	s.socket.Name = strings.Join(names, ", ")
+	return s, nil
+}
+
 func startServer(ctx context.Context, o *runOptions) (*server, error) {
 	process, err := gateway.Start(ctx, gateway.StartOptions{Command: o.command, Socket: o.load.Socket})
 	if err != nil {
 		return nil, err
 	}
-	return &server{target: process.Target, socket: process.Socket, process: process}, nil
+	return &server{
+		target: process.Target, socket: process.Socket, process: process, sockets: []gateway.Socket{process.Socket},
+	}, nil
 }
 
 // startReference starts ipcgateway from beside this program.

@@ -16,6 +16,7 @@ type Progress struct {
 	Rate     float64       // requests/s over the last second
 	P99      *int64        // ns over the last second; nil when too few
 	Errors   int64         // since the start
+	Foreign  bool          // the load is not ours: nothing is known of it meanwhile
 	Terminal bool          // standard error is a terminal
 	Quiet    bool          // --quiet
 }
@@ -45,6 +46,9 @@ func (p Progress) text(s Style) text {
 	}
 	if p.Phase != "" {
 		t = t.with("  ").and(in(faint, truncate(clean(p.Phase), 12, "…")))
+	}
+	if p.Foreign {
+		return cutCell(s.settle(t), s.columns()-1, s)
 	}
 	t = t.with("  ").and(in(strong, left(significant(p.Rate), 7)+" requests/s")).
 		with("  p99 " + right(quantile(p.P99), 7)).with("  ")

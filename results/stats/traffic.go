@@ -3,6 +3,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -47,6 +48,43 @@ func Traffic(f *results.Flows, slices []results.Slice, mode results.Mode) *resul
 		t.AnswersRPS = &rate
 	}
 	return t
+}
+
+// TrafficDoubts says what cannot be told of traffic without knowing its framing.
+func TrafficDoubts(t *results.Traffic) []string {
+	var out []string
+	c := t.Connections
+	if t.Answers == 0 {
+		out = append(out, "no answer was seen: nobody used the target's Unix sockets in the probed slices, or in a way that the probes can't see (TCP, datagrams)")
+		if t.Unasked == 0 {
+			return out
+		}
+	}
+	if c.Pipelined > 0 {
+		out = append(out, fmt.Sprintf("%d of %d connections sent more before they were answered. Which answer belongs to which request can't be told there, so their answers are counted and not timed",
+			c.Pipelined, c.Seen))
+	}
+	if c.Streamed > 0 {
+		out = append(out, fmt.Sprintf("on %d of %d connections the server paused between the sends of an answer. Where such an answer ends, or whether it was several, can't be told; they are counted and not timed",
+			c.Streamed, c.Seen))
+	}
+	if pct := shareOf(t.SeveralSends, t.Answers); pct >= 1 {
+		out = append(out, fmt.Sprintf("%.0f %% of the answers took several sends. Each is taken for one answer; a client that sends several requests at once and gets all answers before it goes on looks the same", pct))
+	}
+	if pct := shareOf(t.SeveralPieces, t.Answers); pct >= 1 {
+		out = append(out, fmt.Sprintf("%.0f %% of the requests came in several pieces. Each is taken for one request, and its service time counts from the last piece", pct))
+	}
+	if pct := shareOf(t.Unasked, t.Answers+t.Unasked); pct >= 1 {
+		out = append(out, fmt.Sprintf("%d sends (%.0f %%) had no receive before them in their slice: messages that nobody asked for, or answers under way as it began. They are not timed", t.Unasked, pct))
+	}
+	return out
+}
+
+func shareOf(n, all int64) float64 {
+	if all == 0 {
+		return 0
+	}
+	return 100 * float64(n) / float64(all)
 }
 
 // SendsToAnswers turns slices that count sends into ones that count answers, by

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ipcprobe/ipcprobe/gateway"
+	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/loader/symbol"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/stats"
+)
+
+// checkNoLoad refuses flags that say how to load, where nothing is sent.
+func checkNoLoad(flags *pflag.FlagSet, o *runOptions) error {
+	if o.pid == 0 && len(o.command) == 0 {
+		return errors.New("--no-load watches a server that others use; name it with --pid PID or -- COMMAND")
+	}
+	ofLoad := pflag.NewFlagSet("load", pflag.ContinueOnError)
+	load.Flags(ofLoad)
+	var wrong error
+	flags.Visit(func(f *pflag.Flag) {
+		if f.Name != "duration" && ofLoad.Lookup(f.Name) != nil && wrong == nil {
+			wrong = fmt.Errorf("--%s is for a load of ours; leave it out with --no-load", f.Name)
+		}
+	})
+	o.load.Warmup = 0
+	return wrong
+}
+
+// observe measures the traffic that is there: slices with probes, and slices with
+// nothing but a counter.
+func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, stderr io.Writer) (err error) {
+	o := m.options
+	ob, err := openObserver(ctx, m.server, watcher, o.hz, m.warn)
+	if err != nil {
+		return err
+	}
+	defer ob.close()
+	process := symbol.OpenProcess(m.server.target.PID)
+	if err := process.Refresh(); err != nil {
+		m.warn("some functions have no names: %v", err)
+	}
+	planner := stats.NewPlanner(stats.Plan{Budget: o.budget, Slice: o.slice, Duration: o.load.Duration, Foreign: true})
+	stopProgress := showObserving(stderr, o.quiet, o.load.Duration)
+	for left := o.load.Duration; err == nil && left > 0; left -= o.slice {
+		err = m.observeSlice(ctx, ob, planner, min(o.slice, left))
+	}
+	if err == nil {
+		err = m.countCosts(ctx, ob.probes, ob.wait)
+	}
+	stopProgress()
+	m.warnings = append(m.warnings, planner.Warnings()...)
+	if err := m.whyCut(ctx, err); err != nil {
+		return err
+	}
+	m.machine = gateway.ReadEnvironment()
+	m.countThreads(ctx)
+	if m.flows, err = ob.probes.Flows(); err != nil {
+		return err
+	}
+	m.backlog = ob.takeBacklog()
+	return m.collect(ob.probes, process)
+}
+
+// observeSlice takes the slice that the planner wants next.
+func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *stats.Planner, length time.Duration) error {
+	mode := planner.Next()
+	on := time.Now()
+	slice, err := ob.slice(ctx, mode, length)
+	if mode == results.Probed {
+		m.probed += time.Since(on)
+	}
+	if slice.End > slice.Start {
+		m.slices = append(m.slices, slice)
+		planner.Done(&slice)
+		if mode == results.Probed {
+			if _, drainErr := ob.probes.Collect(nil); drainErr != nil {
+				return drainErr
+			}
+			m.samples.Add(len(m.slices)-1, ob.probes.Samples())
+		}
+	}
+	return err
+}
+
+// whyCut tells an early end that leaves a report from one that does not.
+func (m *measurement) whyCut(ctx context.Context, err error) error {
+	var cut interrupted
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(context.Cause(ctx), &cut):
+		m.cut = cut
+	case errors.Is(err, errEnded):
+		m.ended = "ended"
+	default:
+		return err
+	}
+	if len(m.slices) == 0 {
+		return fmt.Errorf("nothing was measured: %w", err)
+	}
+	return nil
+}
+
+// assembleTraffic makes the document of a run without a load of ours. What only a
+// client of ours could know is absent.
+func assembleTraffic(m *measurement) *results.Result {
+	mode := m.quotedMode()
+	stats.SendsToAnswers(&m.flows, m.slices)
+	r := &results.Result{
+		SchemaVersion: results.SchemaVersion, Valid: true,
+		Tool:        results.Tool{Version: version, Commit: commit},
+		Run:         runOf(m),
+		Target:      targetOf(m),
+		Environment: m.machine,
+		Warnings:    m.warnings,
+	}
+	r.Target.Protocol = ""
+	r.Traffic = stats.Traffic(&m.flows, m.slices, mode)
+	r.Traffic.Backlog = m.backlog
+	r.Legs = stats.FlowLegs(&m.flows)
+	r.Syscalls = stats.Syscalls(m.calls, m.flows.Answers, errnoName)
+	if r.CPU = stats.CPU(m.slices, mode); r.CPU != nil {
+		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks))
+	}
+	r.Memory = &m.memory
+	r.Loss = m.loss
+	if r.Overhead = stats.Overhead(m.slices, false); r.Overhead != nil {
+		r.Overhead.Programs = m.costs
+	}
+	for _, doubt := range stats.TrafficDoubts(r.Traffic) {
+		r.Warn(doubt)
+	}
+	if mode == results.Probed {
+		r.Warn("the whole run was probed: the rate includes the probes' cost")
+	}
+	judgeProbes(r, m)
+	if !r.Valid {
+		r.Traffic.AnswersRPS = nil
+	}
+	return r
+}
+
+// judgeProbes decides whether what the probes counted can be trusted.
+func judgeProbes(r *results.Result, m *measurement) {
+	if m.ended != "" {
+		r.Invalidate("the target " + m.ended + " in the middle of the run")
+	}
+	if !m.loss.Reconciled {
+		r.Invalidate("the probes' accounts do not add up: seen is not emitted + filtered + lost")
+	}
+	if m.loss.Lost > 0 {
+		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice) or a lower rate", m.loss.Lost, m.loss.Seen))
+	}
+}
