@@ -7,6 +7,9 @@ import "github.com/ipcprobe/ipcprobe/results"
 // compose makes the document of a measurement: the sections in the order in
 // which a reader asks for them.
 func compose(r *results.Result) document {
+	if r.Traffic != nil {
+		return composeTraffic(r)
+	}
 	sections := []section{
 		verdictSection(r),
 		throughputSection(r),

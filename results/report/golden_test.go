@@ -21,7 +21,7 @@ var specimens = []struct {
 }{
 	{"healthy", healthy}, {"openloop", openLoop}, {"late", late}, {"partial", partial}, {"unmatched", unmatched},
 	{"hostile", hostile}, {"tiny", tiny}, {"huge", huge}, {"watched", watched},
-	{"mixed", mixed},
+	{"mixed", mixed}, {"others", othersClients}, {"silent", silent}, {"doubtful", doubtful},
 }
 
 // golden compares what write writes with a file of testdata.

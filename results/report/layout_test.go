@@ -74,10 +74,14 @@ func TestColourChangesNothingButColour(t *testing.T) {
 func TestSectionsStandInTheOrderOfTheReport(t *testing.T) {
 	whole := []string{"Verdict", "Throughput", "Response time", "Where a request", "System calls", "Upstream", "CPU", "Memory",
 		"The probes", "What was lost", "Warnings"}
+	others := []string{"Verdict", "Traffic", "Where a request", "System calls", "CPU", "Memory", "The probes", "What was lost", "Warnings"}
 	for _, specimen := range specimens {
 		r := specimen.make()
 		d, want := compose(r), whole
-		if r.Upstream == nil {
+		switch {
+		case r.Traffic != nil:
+			want = others
+		case r.Upstream == nil:
 			want = slices.DeleteFunc(slices.Clone(whole), func(title string) bool { return title == "Upstream" })
 		}
 		if len(d.sections) != len(want) {

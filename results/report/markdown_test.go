@@ -62,7 +62,7 @@ var (
 
 // checkMarkdown fails where a rendered document holds HTML that isn't ours, a
 // table whose rows differ in their cells, or a heading that isn't ours.
-func checkMarkdown(t *testing.T, doc string) {
+func checkMarkdown(t *testing.T, doc string, sections int) {
 	t.Helper()
 	headings, cellsOfTable, fenced := 0, 0, false
 	for i, line := range strings.Split(doc, "\n") {
@@ -92,11 +92,7 @@ func checkMarkdown(t *testing.T, doc string) {
 		}
 		cellsOfTable = n
 	}
-	want := 11
-	if strings.Contains(doc, "\n## Upstream") { // the only part that may be left out
-		want++
-	}
-	if headings != want {
+	if headings != 1+sections {
 		t.Errorf("%d headings", headings)
 	}
 }
@@ -105,10 +101,11 @@ func TestMarkdownHoldsNoMarkupOfTheTarget(t *testing.T) {
 	for _, specimen := range specimens {
 		t.Run(specimen.name, func(t *testing.T) {
 			var buf bytes.Buffer
-			if err := Markdown(&buf, specimen.make()); err != nil {
+			r := specimen.make()
+			if err := Markdown(&buf, r); err != nil {
 				t.Fatal(err)
 			}
-			checkMarkdown(t, buf.String())
+			checkMarkdown(t, buf.String(), len(compose(r).sections))
 		})
 	}
 }
@@ -124,7 +121,7 @@ func FuzzMarkdown(f *testing.F) {
 		if err := Markdown(&buf, r); err != nil {
 			t.Fatal(err)
 		}
-		checkMarkdown(t, buf.String())
+		checkMarkdown(t, buf.String(), 10)
 		checkText(t, r, Style{Unicode: true})
 	})
 }

@@ -43,7 +43,11 @@ func overheadSection(r *results.Result) section {
 	s.blocks = []block{list}
 	if len(o.Programs) > 0 {
 		note := "ns/run: the program’s body alone."
-		if hasSlices(r, results.Bare) {
+		switch {
+		case !hasSlices(r, results.Bare):
+		case r.Traffic != nil:
+			note += " In the bare slices one program counted the server’s sends, and nothing else ran."
+		default:
 			note += " Speed above was measured without probes."
 		}
 		s.blocks = append(s.blocks, programs(o.Programs), paragraph{note: true, text: say(note)})
@@ -87,9 +91,10 @@ func lossSection(r *results.Result) section {
 	} else {
 		list = append(list, fact{"events", in(faint, "not measured")})
 	}
-	if r.Join != nil {
+	switch {
+	case r.Join != nil:
 		list = append(list, joinFacts(r.Join)...)
-	} else {
+	case r.Traffic == nil:
 		list = append(list, fact{"joined", in(faint, "not measured")})
 	}
 	s.blocks = []block{list}

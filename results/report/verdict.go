@@ -31,6 +31,9 @@ func verdictSection(r *results.Result) section {
 
 // verdict is the three sentences of a valid measurement.
 func verdict(r *results.Result) text {
+	if r.Traffic != nil {
+		return howFast(r).with(" ").and(trafficMadeOf(r))
+	}
 	t := howFast(r).with(" ").and(madeOf(r))
 	if d := dominates(r); len(d) > 0 {
 		t = t.with(" ").and(d)
@@ -114,6 +117,8 @@ func howFast(r *results.Result) text {
 func speed(r *results.Result) text {
 	l := r.Load
 	switch {
+	case r.Traffic != nil:
+		return trafficSpeed(r)
 	case l == nil:
 		return subjectName(r).with(" was watched for ").with(elapsed(r.Run.DurationNs)).
 			with(" under traffic that is not ours, so its speed was not measured.")

@@ -21,9 +21,9 @@ func Traffic(f *results.Flows, slices []results.Slice, mode results.Mode) *resul
 		SeveralPieces: f.Pieces, SeveralSends: f.Parts, Unasked: f.Pushes,
 	}
 	for reason, n := range map[string]int64{
-		"more was sent before the answer": f.Pipelined,
-		"the answer had a pause in it":    f.Streamed,
-		"the send call was not seen":      f.Unclear,
+		"pipelined":      f.Pipelined,
+		"streamed":       f.Streamed,
+		"begin not seen": f.Unclear,
 	} {
 		if n > 0 {
 			t.Untimed[reason] = n
