@@ -34,8 +34,18 @@ type observer struct {
 	backlog results.Backlog // the largest values since it was last taken
 }
 
-// openObserver loads the probes. What it can't see is said through warn.
-func openObserver(ctx context.Context, s *server, w *gateway.Watcher, hz int, warn func(string, ...any)) (*observer, error) {
+// observing says what an observer looks at.
+type observing struct {
+	server   *server
+	watcher  *gateway.Watcher
+	hz       int                   // stack samples a second; 0: none
+	children func() ([]int, error) // processes that belong to the target; nil: it alone
+	warn     func(string, ...any)  // is told what can't be seen
+}
+
+// openObserver loads the probes.
+func openObserver(ctx context.Context, of observing) (*observer, error) {
+	s, warn := of.server, of.warn
 	ports, err := s.target.Ports(ctx)
 	if err != nil {
 		return nil, err
@@ -43,9 +53,15 @@ func openObserver(ctx context.Context, s *server, w *gateway.Watcher, hz int, wa
 	if len(ports) > 0 {
 		warn("the target also listens on %d TCP ports; what comes over TCP is not seen", len(ports))
 	}
-	o := &observer{watcher: w, sampling: hz > 0}
-	if o.probes, err = loader.Open(loader.Options{Target: s.target.PID, Listening: ports, SampleHz: hz, Watch: true}); err != nil {
+	o := &observer{watcher: of.watcher, sampling: of.hz > 0}
+	o.probes, err = loader.Open(loader.Options{
+		Target: s.target.PID, Listening: ports, SampleHz: of.hz, Watch: true, Children: of.children,
+	})
+	if err != nil {
 		return nil, err
+	}
+	for _, warning := range o.probes.Warnings() {
+		warn("%s", warning)
 	}
 	if o.clock, err = gateway.OpenClock(s.target); err != nil {
 		return nil, errors.Join(err, o.close())

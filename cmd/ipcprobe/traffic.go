@@ -15,6 +15,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/load"
 	"github.com/ipcprobe/ipcprobe/loader/symbol"
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/limit"
 	"github.com/ipcprobe/ipcprobe/results/stats"
 )
 
@@ -39,12 +40,18 @@ func checkNoLoad(flags *pflag.FlagSet, o *runOptions) error {
 // nothing but a counter.
 func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, stderr io.Writer) (err error) {
 	o := m.options
-	ob, err := openObserver(ctx, m.server, watcher, o.hz, m.warn)
+	of := observing{server: m.server, watcher: watcher, hz: o.hz, warn: m.warn}
+	if o.family {
+		of.children = func() ([]int, error) { return m.lookAtFamily(ctx) }
+	}
+	ob, err := openObserver(ctx, of)
 	if err != nil {
 		return err
 	}
 	defer ob.close()
 	process := symbol.OpenProcess(m.server.target.PID)
+	defer process.Close()
+	m.process = process
 	if err := process.Refresh(); err != nil {
 		m.warn("some functions have no names: %v", err)
 	}
@@ -62,6 +69,7 @@ func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, std
 		return err
 	}
 	m.machine = gateway.ReadEnvironment()
+	m.warnOfShape(ctx)
 	m.countThreads(ctx)
 	if m.flows, err = ob.probes.Flows(); err != nil {
 		return err
@@ -86,6 +94,7 @@ func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *s
 				return drainErr
 			}
 			m.samples.Add(len(m.slices)-1, ob.probes.Samples())
+			_ = m.process.Refresh() // what it maps in mid-run has names too; the end says what has none
 		}
 	}
 	return err
@@ -128,6 +137,7 @@ func assembleTraffic(m *measurement) *results.Result {
 	r.Traffic.Backlog = m.backlog
 	r.Legs = stats.FlowLegs(&m.flows)
 	r.Syscalls = stats.Syscalls(m.calls, m.flows.Answers, errnoName)
+	r.Upstream = stats.Upstream(m.upstream, m.flows.Answers)
 	if r.CPU = stats.CPU(m.slices, mode); r.CPU != nil {
 		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks))
 	}
@@ -146,6 +156,7 @@ func assembleTraffic(m *measurement) *results.Result {
 	if !r.Valid {
 		r.Traffic.AnswersRPS = nil
 	}
+	r.Limits = limit.Judge(m.options.memory.limits.Rules, r)
 	return r
 }
 

@@ -58,6 +58,9 @@ func quoted(v *float64) (float64, string) {
 }
 
 func throughput(r *results.Result) (float64, string) {
+	if r.Traffic != nil && r.Traffic.AnswersRPS != nil {
+		return *r.Traffic.AnswersRPS, ""
+	}
 	if r.Load == nil || r.Load.AchievedRPS == nil {
 		return 0, unknown
 	}
