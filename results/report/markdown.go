@@ -18,9 +18,14 @@ const longest = 160
 // Text, with everything that the target named set as code and escaped. The
 // error is the writer's.
 func Markdown(w io.Writer, r *results.Result) error {
+	return layMarkdown(w, say("ipcprobe report"), compose(r))
+}
+
+// layMarkdown lays a document out as Markdown.
+func layMarkdown(w io.Writer, title text, d document) error {
 	out := bufio.NewWriter(w)
-	out.WriteString("# ipcprobe report\n")
-	for _, sec := range compose(r).sections {
+	out.WriteString("# " + markup(title) + "\n")
+	for _, sec := range d.sections {
 		out.WriteString("\n## " + markup(say(sec.title)))
 		if sec.remark != "" {
 			out.WriteString(" – " + markup(say(sec.remark)))

@@ -14,7 +14,7 @@
 #include "ipc.h"
 
 enum {
-	BATCH_ANSWERS = 256, // two parts each: within the 1024 that sendmsg takes
+	BATCH_ANSWERS = 256,  // two parts each: within the 1024 that sendmsg takes
 	BATCH_TEXT_MAX = 256, // the longest text of one answer
 	BATCH_TEXT = BATCH_ANSWERS * BATCH_TEXT_MAX,
 };
