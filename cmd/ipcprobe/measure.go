@@ -44,6 +44,7 @@ type measurement struct {
 	loss     *results.Loss
 	costs    []results.ProgramCost
 	memory   results.Memory
+	blocks   *results.Heap // nil: not asked for, or not to be had
 	machine  results.Environment
 	warnings []string
 	ended    string        // how the target ended, when it did
@@ -114,6 +115,8 @@ func (m *measurement) watch(ctx context.Context, stderr io.Writer) error {
 		m.warn("%v", err)
 	}
 	m.memory = memory.Memory()
+	m.followHeap(ctx, watcher, stderr)
+	m.memory.Heap = m.blocks
 	after, err := gateway.MachineTicks()
 	if err != nil {
 		return err

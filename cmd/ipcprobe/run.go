@@ -38,6 +38,9 @@ type runOptions struct {
 	tape    string   // memory for the records of a slice; empty: the loader's default
 	args    []string // the whole command line, for the record
 
+	heap      bool   // a heap phase behind the slices
+	allocator string // whose, when it isn't to be found
+
 	durationSet bool
 	sliceSet    bool
 	onJoined    func([]results.Joined) // sees the joined requests of each slice; nil: nobody does
@@ -107,6 +110,8 @@ neither it measures its own reference gateway.`,
 	flags.BoolVar(&o.noLoad, "no-load", false, "send nothing: see the traffic that is there")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	flags.StringVar(&o.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
+	flags.BoolVar(&o.heap, "heap", false, "follow every block of the allocator in a phase of its own, behind the slices")
+	flags.StringVar(&o.allocator, "allocator", "", "with --heap: the allocator's `OBJECT` (libjemalloc.so.2) or the SYMBOL that stands\nfor malloc (je_malloc), where it isn't found")
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")
 	o.memory.flags(flags)
 	flags.SortFlags = false
@@ -129,6 +134,8 @@ func (o *runOptions) check(pidSet bool) error {
 		return fmt.Errorf("--tape is %q, but must be a size between 4KiB and 4GiB", o.tape)
 	case o.hz < 0 || o.hz > maxHz:
 		return fmt.Errorf("--profile-hz is %d, but must be between 0 and %d", o.hz, maxHz)
+	case o.allocator != "" && !o.heap:
+		return errors.New("--allocator is for the heap phase; add --heap, or leave it out")
 	case o.name != "" && filepath.Base(o.name) != o.name || o.name == "." || o.name == "..":
 		return fmt.Errorf("--name is %q, but must be a plain file name; --out takes a path", o.name)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -162,10 +163,14 @@ func (p *Probes) Count(on bool, client int, requestBytes float64) error {
 
 // Detach takes all probes off; it is idempotent.
 func (p *Probes) Detach() error {
-	var errs []error
-	for _, l := range p.links {
-		errs = append(errs, l.Close())
+	// Each waits until no processor can be in it any more: all at once wait as
+	// long as one.
+	errs := make([]error, len(p.links))
+	var closing sync.WaitGroup
+	for i, l := range p.links {
+		closing.Go(func() { errs[i] = l.Close() })
 	}
+	closing.Wait()
 	if len(p.links) > 0 {
 		time.Sleep(time.Millisecond) // outlasts a program that was running
 	}

@@ -92,7 +92,6 @@ static __always_inline struct call *outermost(struct registers *r, struct sums *
 					      __u32 function)
 {
 	struct call *call;
-	__u64 caller;
 
 	t->account.seen++;
 	t->hits++;
@@ -109,11 +108,12 @@ static __always_inline struct call *outermost(struct registers *r, struct sums *
 		t->account.filtered++;
 		return NULL;
 	}
-	caller = caller_of(r);
 	if (call->sp) {
-		/* One that ends by jumping to another function stands as high as it. */
-		if (STACK(r) == call->sp && caller == call->site.caller &&
-		    function != call->site.function) {
+		/*
+		 * One that ends by jumping to another function stands as high as it. Its
+		 * return address is the return probe's by now.
+		 */
+		if (STACK(r) == call->sp && function != call->site.function) {
 			t->account.filtered++;
 			return NULL;
 		}
@@ -122,7 +122,7 @@ static __always_inline struct call *outermost(struct registers *r, struct sums *
 		t->account.seen++;
 		call->sp = 0;
 	}
-	call->site.caller = caller;
+	call->site.caller = caller_of(r);
 	call->site.function = function;
 	return call;
 }

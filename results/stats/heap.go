@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stats
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// HitCost is what a stop in a heap probe costs the target, ns of its CPU time:
+// the difference of the CPU time a request between slices with the probes and
+// without, at one rate, over the stops a request. The interval is Welch's, of the
+// slices' means; ok is false where there is too little to tell.
+func HitCost(slices []results.Slice, hitsPerRequest float64) (cost results.Estimate, ok bool) {
+	bare, probed := cpuPerRequest(slices, results.Bare), cpuPerRequest(slices, results.Probed)
+	if len(bare) < 2 || len(probed) < 2 || !(hitsPerRequest > 0) {
+		return cost, false
+	}
+	mb, vb := meanVariance(bare)
+	mp, vp := meanVariance(probed)
+	sb, sp := vb/float64(len(bare)), vp/float64(len(probed))
+	cost.Point = (mp - mb) / hitsPerRequest
+	if sb+sp == 0 {
+		cost.Interval = [2]float64{cost.Point, cost.Point}
+		return cost, true
+	}
+	freedom := (sb + sp) * (sb + sp) / (sb*sb/float64(len(bare)-1) + sp*sp/float64(len(probed)-1))
+	half := t975(int(freedom)) * math.Sqrt(sb+sp) / hitsPerRequest
+	cost.Interval = [2]float64{cost.Point - half, cost.Point + half}
+	return cost, true
+}
+
+// cpuPerRequest is each slice's CPU time of the target a request, ns.
+func cpuPerRequest(slices []results.Slice, mode results.Mode) []float64 {
+	var all []float64
+	for i := range slices {
+		s := &slices[i]
+		c := s.Counts()
+		if n := c.OK + c.Error; s.Mode == mode && n > 0 {
+			all = append(all, float64(s.TargetCPU[1].Total-s.TargetCPU[0].Total)/float64(n))
+		}
+	}
+	return all
+}
+
+func meanVariance(values []float64) (mean, variance float64) {
+	for _, v := range values {
+		mean += v / float64(len(values))
+	}
+	for _, v := range values {
+		variance += (v - mean) * (v - mean) / float64(len(values)-1)
+	}
+	return mean, variance
+}
+
+// HeapRate is the rate, requests a second, at which stops of the given number
+// and cost take the budget, percent of one core: the upper end of the cost's
+// interval counts. It is infinite where there is nothing to pay.
+func HeapRate(budgetPct, hitsPerRequest float64, nsPerHit results.Estimate) float64 {
+	ns := max(nsPerHit.Point, nsPerHit.Interval[1])
+	if !(hitsPerRequest*ns > 0) {
+		return math.Inf(1)
+	}
+	return budgetPct / 100 * 1e9 / (hitsPerRequest * ns)
+}
+
+// HeapCost is what the probes took of one core at the phase's own pace.
+func HeapCost(h *results.Heap, hits uint64, nsPerHit results.Estimate, budgetPct float64) *results.Cost {
+	if h.Requests == 0 || h.DurationNs == 0 {
+		return nil
+	}
+	share := 100 * float64(hits) / float64(h.DurationNs)
+	return &results.Cost{
+		HitsPerRequest: float64(hits) / float64(h.Requests),
+		NsPerHit:       nsPerHit.Point,
+		CorePct:        share * nsPerHit.Point,
+		Interval:       &[2]float64{share * nsPerHit.Interval[0], share * nsPerHit.Interval[1]},
+		BudgetPct:      budgetPct,
+	}
+}
+
+// HeapSites joins sites that are one place to a reader (the same function of the
+// same object that asks the same way) and returns the n that hold most, then
+// those that ask for most.
+func HeapSites(all []results.HeapSite, n int) []results.HeapSite {
+	type place struct {
+		call, function, object string
+	}
+	joined := make(map[place]*results.HeapSite)
+	var order []*results.HeapSite
+	for i := range all {
+		s := &all[i]
+		key := place{s.Call, s.Function, s.Object}
+		j := joined[key]
+		if j == nil {
+			j = &results.HeapSite{Call: s.Call, Function: s.Function, Object: s.Object, Mapped: s.Mapped, Frames: s.Frames}
+			joined[key] = j
+			order = append(order, j)
+		}
+		j.Allocs += s.Allocs
+		j.Frees += s.Frees
+		j.AllocBytes += s.AllocBytes
+		j.LiveBytes += s.LiveBytes
+		j.LiveObjects += s.LiveObjects
+	}
+	slices.SortFunc(order, func(a, b *results.HeapSite) int {
+		return cmp.Or(cmp.Compare(b.LiveBytes, a.LiveBytes), cmp.Compare(b.AllocBytes, a.AllocBytes),
+			cmp.Compare(b.Allocs, a.Allocs), cmp.Compare(a.Function, b.Function))
+	})
+	var top []results.HeapSite
+	for _, s := range order[:min(n, len(order))] {
+		top = append(top, *s)
+	}
+	return top
+}
+
+// CutPct is the share of allocations whose stack did not reach the thread's
+// start, percent.
+func CutPct(all []results.HeapSite) float64 {
+	var cut, total int64
+	for i := range all {
+		total += all[i].Allocs
+		if !all[i].Complete {
+			cut += all[i].Allocs
+		}
+	}
+	if total == 0 {
+		return 0
+	}
+	return 100 * float64(cut) / float64(total)
+}
