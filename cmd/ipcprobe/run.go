@@ -134,6 +134,8 @@ func (o *runOptions) check(pidSet bool) error {
 		return fmt.Errorf("--tape is %q, but must be a size between 4KiB and 4GiB", o.tape)
 	case o.hz < 0 || o.hz > maxHz:
 		return fmt.Errorf("--profile-hz is %d, but must be between 0 and %d", o.hz, maxHz)
+	case o.heap && o.noLoad:
+		return errors.New("--heap makes a load of its own, to stay inside the budget; leave out --no-load")
 	case o.allocator != "" && !o.heap:
 		return errors.New("--allocator is for the heap phase; add --heap, or leave it out")
 	case o.name != "" && filepath.Base(o.name) != o.name || o.name == "." || o.name == "..":
