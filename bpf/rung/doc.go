@@ -9,6 +9,6 @@
 //	Syscall  raw tracepoints on system calls and the scheduler alone
 package rung
 
-//go:generate go tool bpf2go -no-global-types -go-package rung -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -DRUNG=RUNG_FENTRY" Fentry ../src/probe.bpf.c -- -I../src -I/usr/include/x86_64-linux-gnu
-//go:generate go tool bpf2go -no-global-types -go-package rung -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -DRUNG=RUNG_KPROBE" Kprobe ../src/probe.bpf.c -- -I../src -I/usr/include/x86_64-linux-gnu
-//go:generate go tool bpf2go -no-global-types -go-package rung -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -DRUNG=RUNG_SYSCALL" Syscall ../src/probe.bpf.c -- -I../src -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -no-global-types -go-package rung -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -DRUNG=RUNG_FENTRY -mllvm -disable-block-placement" Fentry ../src/probe.bpf.c -- -I../src -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -no-global-types -go-package rung -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -DRUNG=RUNG_KPROBE -mllvm -disable-block-placement" Kprobe ../src/probe.bpf.c -- -I../src -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -no-global-types -go-package rung -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -DRUNG=RUNG_SYSCALL -mllvm -disable-block-placement" Syscall ../src/probe.bpf.c -- -I../src -I/usr/include/x86_64-linux-gnu
