@@ -122,9 +122,11 @@ func open(t *testing.T, options Options) *Probes {
 	return probes
 }
 
-func TestEveryRequestOfASliceIsSeenOnce(t *testing.T) {
+func TestEveryRequestOfASliceIsSeenOnce(t *testing.T) { onEachRung(t, everyRequestOfASliceIsSeenOnce) }
+
+func everyRequestOfASliceIsSeenOnce(t *testing.T, rung Rung) {
 	pid, conn := startServer(t)
-	probes := open(t, Options{Target: pid, Client: os.Getpid()})
+	probes := open(t, Options{Rung: rung, Target: pid, Client: os.Getpid()})
 	const n = 1000
 	for slice := range 3 {
 		exchange(t, conn, 7) // bare: must leave no trace
@@ -142,11 +144,13 @@ func TestEveryRequestOfASliceIsSeenOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for kind, bytes := range map[results.ObservationKind]int{
-			results.Queued: requestBytes, results.Taken: requestBytes, results.Answered: answerBytes,
-		} {
-			checkSeries(t, slice, only(seen, kind), n+3, bytes)
+		queued := n + 3
+		if !rung.SeesQueue() {
+			queued = 0
 		}
+		checkSeries(t, slice, only(seen, results.Queued), queued, requestBytes)
+		checkSeries(t, slice, only(seen, results.Taken), n+3, requestBytes)
+		checkSeries(t, slice, only(seen, results.Answered), n+3, answerBytes)
 	}
 	loss, err := probes.Loss()
 	if err != nil {

@@ -266,6 +266,8 @@ static __always_inline void tell_wait(struct flow *flow, __u64 now)
 	__u64 since = flow->state == FLOW_ANSWERED ? flow->sent_ns : flow->taken_ns;
 
 	flow->waited = 0;
+	if (RUNG == RUNG_SYSCALL) /* not seen: when they were queued */
+		return;
 	if (flow->queued_ns > since || (flow->queued_ns && !flow->emptied)) {
 		flow->leg_ns[FLOW_QUEUE_WAIT] = now - flow->queued_ns;
 		flow->waited = 1;
@@ -494,7 +496,10 @@ static __always_inline void watch_target(struct cpu *cpu, struct account *accoun
 	struct flow *flow;
 
 	if (lean) {
-		count_send(cpu, account, sk);
+		if (sends)
+			count_send(cpu, account, sk);
+		else
+			account->filtered++;
 		return;
 	}
 	switch (watched(cpu, sk, &flow)) {
