@@ -27,6 +27,7 @@ type Result struct {
 	Syscalls    []Syscall   `json:"syscalls,omitempty"`
 	Upstream    *Upstream   `json:"upstream,omitempty"` // absent when nothing went there
 	CPU         *CPU        `json:"cpu,omitempty"`
+	Copies      *Copies     `json:"copies,omitempty"`
 	Memory      *Memory     `json:"memory,omitempty"`
 	Overhead    *Overhead   `json:"overhead,omitempty"`
 	Loss        *Loss       `json:"loss,omitempty"`

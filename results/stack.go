@@ -26,6 +26,7 @@ type Frame struct {
 	Kernel   bool
 	Inlined  bool // into the function of the next frame
 	Copies   bool // the instruction at Address is a string copy (rep movs)
+	Returned bool // the instruction before it is a system call
 }
 
 // Stack is one call path and how often it was seen.

@@ -46,7 +46,9 @@ func assemble(m *measurement) *results.Result {
 	r.Upstream = stats.Upstream(m.upstream, requests)
 	r.CPU = stats.CPU(m.slices, mode)
 	if r.CPU != nil {
-		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks))
+		stacks := m.samples.Stacks(results.OnCPU, m.stacks)
+		sampled(r.CPU, stacks)
+		r.Copies = stats.Copies(stacks, m.calls, requests)
 	}
 	r.Memory = &m.memory
 	r.Loss = m.loss

@@ -193,7 +193,7 @@ func (p *Process) name(m mapping.Mapping, address, lookup uint64, leaf bool) []r
 	}
 	frames := o.inlined(whole, exact)
 	if leaf {
-		frames[0].Copies = o.copies(whole.Offset)
+		frames[0].Copies, frames[0].Returned = o.copies(whole.Offset), o.returned(whole.Offset)
 	}
 	return frames
 }
@@ -237,6 +237,14 @@ func (o *object) copies(address uint64) bool {
 		return false
 	}
 	return code[1] == 0xa4 || code[1] == 0xa5 || n == 3 && code[1] == 0x48 && code[2] == 0xa5
+}
+
+// returned says that the instruction before an address is a system call: the
+// kernel has just let go, whatever the function is called.
+func (o *object) returned(address uint64) bool {
+	var code [2]byte
+	return o.elf.Machine == elf.EM_X86_64 && address >= 2 && o.code(address-2, code[:]) == 2 &&
+		code == [2]byte{0x0f, 0x05}
 }
 
 // space is the mapping as a profile tells it.

@@ -20,8 +20,11 @@ func compose(r *results.Result) document {
 	if r.Upstream != nil {
 		sections = append(sections, upstreamSection(r))
 	}
+	sections = append(sections, cpuSection(r))
+	if r.Copies != nil {
+		sections = append(sections, copiesSection(r))
+	}
 	return document{sections: append(sections,
-		cpuSection(r),
 		memorySection(r),
 		overheadSection(r),
 		lossSection(r),

@@ -92,6 +92,11 @@ func filled(r *results.Result) *results.Result {
 		m.Heap = &h
 		c.Memory = &m
 	}
+	if c.Copies != nil {
+		p := *c.Copies
+		p.Batching = orEmpty(p.Batching)
+		c.Copies = &p
+	}
 	if c.Overhead != nil {
 		o := *c.Overhead
 		o.Programs = orEmpty(o.Programs)

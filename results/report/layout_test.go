@@ -72,9 +72,9 @@ func TestColourChangesNothingButColour(t *testing.T) {
 }
 
 func TestSectionsStandInTheOrderOfTheReport(t *testing.T) {
-	whole := []string{"Verdict", "Throughput", "Response time", "Where a request", "System calls", "Upstream", "CPU", "Memory",
+	whole := []string{"Verdict", "Throughput", "Response time", "Where a request", "System calls", "Upstream", "CPU", "What copies", "Memory",
 		"The probes", "What was lost", "Warnings"}
-	others := []string{"Verdict", "Traffic", "Where a request", "System calls", "CPU", "Memory", "The probes", "What was lost", "Warnings"}
+	others := []string{"Verdict", "Traffic", "Where a request", "System calls", "CPU", "What copies", "Memory", "The probes", "What was lost", "Warnings"}
 	for _, specimen := range specimens {
 		r := specimen.make()
 		d, want := compose(r), whole
@@ -83,6 +83,9 @@ func TestSectionsStandInTheOrderOfTheReport(t *testing.T) {
 			want = others
 		case r.Upstream == nil:
 			want = slices.DeleteFunc(slices.Clone(whole), func(title string) bool { return title == "Upstream" })
+		}
+		if r.Copies == nil {
+			want = slices.DeleteFunc(slices.Clone(want), func(title string) bool { return title == "What copies" })
 		}
 		if len(d.sections) != len(want) {
 			t.Fatalf("%s: %d sections", specimen.name, len(d.sections))
