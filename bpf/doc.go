@@ -5,7 +5,8 @@
 // The sources stand in src, one header an idea: kernel.h declares the kernel
 // fields that are read, record.h what leaves the kernel, state.h what is
 // remembered between events, tape.h how records travel, and socket.h, watch.h,
-// syscall.h, sched.h, sample.h, offcpu.h and callpath.h the quantities.
+// syscall.h, sched.h, sample.h, offcpu.h and callpath.h the quantities. unwind.h
+// walks a user stack, walk.h lets the samples call it.
 // probe.bpf.c hangs them on tracepoints, and on what the rung's hook_*.h names.
 // The objects and their Go files are committed, so that a clean
 // clone builds without clang.
@@ -14,4 +15,4 @@
 // those of the others, made from the same sources.
 package bpf
 
-//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type absence -type sample_kind -type call_table -type cpu -type program -type account -type traffic -type flow_leg -type durations -type thread_call -type slot_owner Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -go-package bpf -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type record -type sample -type unwind_rule -type unwind_row -type unwind_mapping -type unwind_process -type unwind_end -type unwind_cfa -type unwind_where -type absence -type sample_kind -type call_table -type cpu -type program -type account -type traffic -type flow_leg -type durations -type thread_call -type slot_owner Probe src/probe.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu

@@ -153,16 +153,17 @@ type ProbeRecord struct {
 }
 
 type ProbeSample struct {
-	_           structs.HostLayout
-	AtNs        uint64
-	Thread      uint32
-	Kind        uint32
-	Number      uint32
-	Weight      uint32
-	KernelBytes int32
-	UserBytes   int32
-	Kernel      [127]uint64
-	User        [127]uint64
+	_            structs.HostLayout
+	AtNs         uint64
+	Thread       uint32
+	Kind         uint32
+	Number       uint32
+	Weight       uint32
+	KernelFrames uint32
+	UserFrames   uint32
+	End          uint32
+	Pad          uint32
+	Frames       [256]uint64
 }
 
 type ProbeSampleKind uint32
@@ -179,6 +180,36 @@ type ProbeSlotOwner struct {
 	Thread  uint32
 	Process uint32
 	Name    [16]int8
+}
+
+type ProbeStackWalk struct {
+	_    structs.HostLayout
+	Walk struct {
+		_     structs.HostLayout
+		Pc    uint64
+		Stack uint64
+		Frame struct {
+			_     structs.HostLayout
+			Value uint64
+			At    uint64
+			Lost  uint32
+			Pad   uint32
+		}
+		Saved struct {
+			_     structs.HostLayout
+			Value uint64
+			At    uint64
+			Lost  uint32
+			Pad   uint32
+		}
+		Registers [32]uint64
+		Process   ProbeUnwindProcess
+		Mapping   uint32
+		Leaf      uint8
+		Exact     uint8
+		Pad       [2]uint8
+	}
+	Sample ProbeSample
 }
 
 type ProbeThread struct {
@@ -243,59 +274,160 @@ type ProbeTraffic struct {
 	LeanSends           uint64
 }
 
+type ProbeUnwindCfa uint32
+
+const (
+	ProbeUnwindCfaUNWIND_CFA_UNSUPPORTED ProbeUnwindCfa = 0
+	ProbeUnwindCfaUNWIND_CFA_REGISTER    ProbeUnwindCfa = 1
+	ProbeUnwindCfaUNWIND_CFA_LOAD        ProbeUnwindCfa = 2
+	ProbeUnwindCfaUNWIND_CFA_INDEXED     ProbeUnwindCfa = 3
+	ProbeUnwindCfaUNWIND_CFA_STUB        ProbeUnwindCfa = 4
+)
+
+type ProbeUnwindEnd uint32
+
+const (
+	ProbeUnwindEndUNWIND_WALKING       ProbeUnwindEnd = 0
+	ProbeUnwindEndUNWIND_OUTERMOST     ProbeUnwindEnd = 1
+	ProbeUnwindEndUNWIND_ZERO          ProbeUnwindEnd = 2
+	ProbeUnwindEndUNWIND_NO_USER       ProbeUnwindEnd = 3
+	ProbeUnwindEndUNWIND_DEEP          ProbeUnwindEnd = 4
+	ProbeUnwindEndUNWIND_PROCESS       ProbeUnwindEnd = 5
+	ProbeUnwindEndUNWIND_UNMAPPED      ProbeUnwindEnd = 6
+	ProbeUnwindEndUNWIND_ANONYMOUS     ProbeUnwindEnd = 7
+	ProbeUnwindEndUNWIND_NO_TABLE      ProbeUnwindEnd = 8
+	ProbeUnwindEndUNWIND_BROKEN        ProbeUnwindEnd = 9
+	ProbeUnwindEndUNWIND_FULL          ProbeUnwindEnd = 10
+	ProbeUnwindEndUNWIND_NO_ROW        ProbeUnwindEnd = 11
+	ProbeUnwindEndUNWIND_RULE          ProbeUnwindEnd = 12
+	ProbeUnwindEndUNWIND_REGISTER      ProbeUnwindEnd = 13
+	ProbeUnwindEndUNWIND_NOT_RESIDENT  ProbeUnwindEnd = 14
+	ProbeUnwindEndUNWIND_NOT_ABOVE     ProbeUnwindEnd = 15
+	ProbeUnwindEndUNWIND_OTHER_MACHINE ProbeUnwindEnd = 16
+	ProbeUnwindEndUNWIND_ENDS          ProbeUnwindEnd = 17
+)
+
+type ProbeUnwindMapping struct {
+	_     structs.HostLayout
+	Start uint64
+	End   uint64
+	Base  uint64
+	First uint32
+	Rows  uint32
+	Fails uint32
+	Pad   uint32
+}
+
+type ProbeUnwindProcess struct {
+	_     structs.HostLayout
+	First uint32
+	Count uint32
+}
+
+type ProbeUnwindRow struct {
+	_     structs.HostLayout
+	Pc    uint32
+	Rule  uint16
+	Flags uint16
+}
+
+type ProbeUnwindRule struct {
+	_         structs.HostLayout
+	CfaOffset int32
+	CfaAdd    int32
+	Result    int32
+	Frame     int32
+	Saved     int32
+	Base      uint8
+	Index     uint8
+	Shift     uint8
+	Cfa       uint8
+	ResultIs  uint8
+	FrameIs   uint8
+	SavedIs   uint8
+	Signal    uint8
+	Pad       [4]uint8
+}
+
+type ProbeUnwindWhere uint32
+
+const (
+	ProbeUnwindWhereUNWIND_UNSUPPORTED ProbeUnwindWhere = 0
+	ProbeUnwindWhereUNWIND_SAME        ProbeUnwindWhere = 1
+	ProbeUnwindWhereUNWIND_UNDEFINED   ProbeUnwindWhere = 2
+	ProbeUnwindWhereUNWIND_AT_CFA      ProbeUnwindWhere = 3
+	ProbeUnwindWhereUNWIND_AT_STACK    ProbeUnwindWhere = 4
+	ProbeUnwindWhereUNWIND_AT_FRAME    ProbeUnwindWhere = 5
+	ProbeUnwindWhereUNWIND_IS_CFA      ProbeUnwindWhere = 6
+	ProbeUnwindWhereUNWIND_IN_REGISTER ProbeUnwindWhere = 7
+)
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	ProbeMapAsked            = "asked"
-	ProbeMapCalls            = "calls"
-	ProbeMapCpus             = "cpus"
-	ProbeMapEnds             = "ends"
-	ProbeMapFamily           = "family"
-	ProbeMapFlowLegs         = "flow_legs"
-	ProbeMapFlows            = "flows"
-	ProbeMapNames            = "names"
-	ProbeMapSamples          = "samples"
-	ProbeMapSlots            = "slots"
-	ProbeMapTape             = "tape"
-	ProbeMapThreadCalls      = "thread_calls"
-	ProbeMapThreads          = "threads"
-	ProbeProgCpuSample       = "cpu_sample"
-	ProbeProgSchedFork       = "sched_fork"
-	ProbeProgSchedSwitch     = "sched_switch"
-	ProbeProgSchedWakeup     = "sched_wakeup"
-	ProbeProgSchedWaking     = "sched_waking"
-	ProbeProgSkDataReady     = "sk_data_ready"
-	ProbeProgSockRecvLength  = "sock_recv_length"
-	ProbeProgSockSendLength  = "sock_send_length"
-	ProbeProgSysEnter        = "sys_enter"
-	ProbeProgSysExit         = "sys_exit"
-	ProbeVarCallShift        = "call_shift"
-	ProbeVarChunksTaken      = "chunks_taken"
-	ProbeVarClientTgid       = "client_tgid"
-	ProbeVarCounting         = "counting"
-	ProbeVarFollowChildren   = "follow_children"
-	ProbeVarLean             = "lean"
-	ProbeVarListening        = "listening"
-	ProbeVarOffCpuShift      = "off_cpu_shift"
-	ProbeVarSlice            = "slice"
-	ProbeVarSlotsTaken       = "slots_taken"
-	ProbeVarTapeChunks       = "tape_chunks"
-	ProbeVarTargetTgid       = "target_tgid"
-	ProbeVarUnusedAbsence    = "unused_absence"
-	ProbeVarUnusedAccount    = "unused_account"
-	ProbeVarUnusedCallTable  = "unused_call_table"
-	ProbeVarUnusedDurations  = "unused_durations"
-	ProbeVarUnusedFlowLeg    = "unused_flow_leg"
-	ProbeVarUnusedProgram    = "unused_program"
-	ProbeVarUnusedRecord     = "unused_record"
-	ProbeVarUnusedSample     = "unused_sample"
-	ProbeVarUnusedSampleKind = "unused_sample_kind"
-	ProbeVarUnusedSlotOwner  = "unused_slot_owner"
-	ProbeVarUnusedThreadCall = "unused_thread_call"
-	ProbeVarUnusedTraffic    = "unused_traffic"
-	ProbeVarUpstreamReadNs   = "upstream_read_ns"
-	ProbeVarWatching         = "watching"
+	ProbeMapAsked               = "asked"
+	ProbeMapCalls               = "calls"
+	ProbeMapCpus                = "cpus"
+	ProbeMapEnds                = "ends"
+	ProbeMapFamily              = "family"
+	ProbeMapFlowLegs            = "flow_legs"
+	ProbeMapFlows               = "flows"
+	ProbeMapNames               = "names"
+	ProbeMapSamples             = "samples"
+	ProbeMapSlots               = "slots"
+	ProbeMapTape                = "tape"
+	ProbeMapThreadCalls         = "thread_calls"
+	ProbeMapThreads             = "threads"
+	ProbeMapUnwindMappings      = "unwind_mappings"
+	ProbeMapUnwindProcesses     = "unwind_processes"
+	ProbeMapUnwindRows          = "unwind_rows"
+	ProbeMapUnwindRules         = "unwind_rules"
+	ProbeMapWalks               = "walks"
+	ProbeProgCpuSample          = "cpu_sample"
+	ProbeProgSchedFork          = "sched_fork"
+	ProbeProgSchedSwitch        = "sched_switch"
+	ProbeProgSchedWakeup        = "sched_wakeup"
+	ProbeProgSchedWaking        = "sched_waking"
+	ProbeProgSkDataReady        = "sk_data_ready"
+	ProbeProgSockRecvLength     = "sock_recv_length"
+	ProbeProgSockSendLength     = "sock_send_length"
+	ProbeProgSysEnter           = "sys_enter"
+	ProbeProgSysExit            = "sys_exit"
+	ProbeVarCallShift           = "call_shift"
+	ProbeVarChunksTaken         = "chunks_taken"
+	ProbeVarClientTgid          = "client_tgid"
+	ProbeVarCounting            = "counting"
+	ProbeVarFollowChildren      = "follow_children"
+	ProbeVarLean                = "lean"
+	ProbeVarListening           = "listening"
+	ProbeVarOffCpuShift         = "off_cpu_shift"
+	ProbeVarSlice               = "slice"
+	ProbeVarSlotsTaken          = "slots_taken"
+	ProbeVarTapeChunks          = "tape_chunks"
+	ProbeVarTargetTgid          = "target_tgid"
+	ProbeVarUnusedAbsence       = "unused_absence"
+	ProbeVarUnusedAccount       = "unused_account"
+	ProbeVarUnusedCallTable     = "unused_call_table"
+	ProbeVarUnusedDurations     = "unused_durations"
+	ProbeVarUnusedFlowLeg       = "unused_flow_leg"
+	ProbeVarUnusedProgram       = "unused_program"
+	ProbeVarUnusedRecord        = "unused_record"
+	ProbeVarUnusedSample        = "unused_sample"
+	ProbeVarUnusedSampleKind    = "unused_sample_kind"
+	ProbeVarUnusedSlotOwner     = "unused_slot_owner"
+	ProbeVarUnusedThreadCall    = "unused_thread_call"
+	ProbeVarUnusedTraffic       = "unused_traffic"
+	ProbeVarUnusedUnwindCfa     = "unused_unwind_cfa"
+	ProbeVarUnusedUnwindEnd     = "unused_unwind_end"
+	ProbeVarUnusedUnwindMapping = "unused_unwind_mapping"
+	ProbeVarUnusedUnwindProcess = "unused_unwind_process"
+	ProbeVarUnusedUnwindRow     = "unused_unwind_row"
+	ProbeVarUnusedUnwindRule    = "unused_unwind_rule"
+	ProbeVarUnusedUnwindWhere   = "unused_unwind_where"
+	ProbeVarUnwindEnds          = "unwind_ends"
+	ProbeVarUpstreamReadNs      = "upstream_read_ns"
+	ProbeVarWatching            = "watching"
 )
 
 // LoadProbe returns the embedded CollectionSpec for Probe.
@@ -356,51 +488,64 @@ type ProbeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProbeMapSpecs struct {
-	Asked       *ebpf.MapSpec `ebpf:"asked"`
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Cpus        *ebpf.MapSpec `ebpf:"cpus"`
-	Ends        *ebpf.MapSpec `ebpf:"ends"`
-	Family      *ebpf.MapSpec `ebpf:"family"`
-	FlowLegs    *ebpf.MapSpec `ebpf:"flow_legs"`
-	Flows       *ebpf.MapSpec `ebpf:"flows"`
-	Names       *ebpf.MapSpec `ebpf:"names"`
-	Samples     *ebpf.MapSpec `ebpf:"samples"`
-	Slots       *ebpf.MapSpec `ebpf:"slots"`
-	Tape        *ebpf.MapSpec `ebpf:"tape"`
-	ThreadCalls *ebpf.MapSpec `ebpf:"thread_calls"`
-	Threads     *ebpf.MapSpec `ebpf:"threads"`
+	Asked           *ebpf.MapSpec `ebpf:"asked"`
+	Calls           *ebpf.MapSpec `ebpf:"calls"`
+	Cpus            *ebpf.MapSpec `ebpf:"cpus"`
+	Ends            *ebpf.MapSpec `ebpf:"ends"`
+	Family          *ebpf.MapSpec `ebpf:"family"`
+	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
+	Flows           *ebpf.MapSpec `ebpf:"flows"`
+	Names           *ebpf.MapSpec `ebpf:"names"`
+	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Slots           *ebpf.MapSpec `ebpf:"slots"`
+	Tape            *ebpf.MapSpec `ebpf:"tape"`
+	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
+	Threads         *ebpf.MapSpec `ebpf:"threads"`
+	UnwindMappings  *ebpf.MapSpec `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.MapSpec `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.MapSpec `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.MapSpec `ebpf:"unwind_rules"`
+	Walks           *ebpf.MapSpec `ebpf:"walks"`
 }
 
 // ProbeVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProbeVariableSpecs struct {
-	CallShift        *ebpf.VariableSpec `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.VariableSpec `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
-	Counting         *ebpf.VariableSpec `ebpf:"counting"`
-	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
-	Lean             *ebpf.VariableSpec `ebpf:"lean"`
-	Listening        *ebpf.VariableSpec `ebpf:"listening"`
-	OffCpuShift      *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.VariableSpec `ebpf:"slice"`
-	SlotsTaken       *ebpf.VariableSpec `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.VariableSpec `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.VariableSpec `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.VariableSpec `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.VariableSpec `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.VariableSpec `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.VariableSpec `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedSample     *ebpf.VariableSpec `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.VariableSpec `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.VariableSpec `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.VariableSpec `ebpf:"watching"`
+	CallShift           *ebpf.VariableSpec `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.VariableSpec `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Counting            *ebpf.VariableSpec `ebpf:"counting"`
+	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Lean                *ebpf.VariableSpec `ebpf:"lean"`
+	Listening           *ebpf.VariableSpec `ebpf:"listening"`
+	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.VariableSpec `ebpf:"slice"`
+	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.VariableSpec `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.VariableSpec `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.VariableSpec `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.VariableSpec `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.VariableSpec `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.VariableSpec `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedSample        *ebpf.VariableSpec `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.VariableSpec `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.VariableSpec `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.VariableSpec `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.VariableSpec `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.VariableSpec `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.VariableSpec `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.VariableSpec `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.VariableSpec `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.VariableSpec `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.VariableSpec `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // ProbeObjects contains all objects after they have been loaded into the kernel.
@@ -423,19 +568,24 @@ func (o *ProbeObjects) Close() error {
 //
 // It can be passed to LoadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProbeMaps struct {
-	Asked       *ebpf.Map `ebpf:"asked"`
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Cpus        *ebpf.Map `ebpf:"cpus"`
-	Ends        *ebpf.Map `ebpf:"ends"`
-	Family      *ebpf.Map `ebpf:"family"`
-	FlowLegs    *ebpf.Map `ebpf:"flow_legs"`
-	Flows       *ebpf.Map `ebpf:"flows"`
-	Names       *ebpf.Map `ebpf:"names"`
-	Samples     *ebpf.Map `ebpf:"samples"`
-	Slots       *ebpf.Map `ebpf:"slots"`
-	Tape        *ebpf.Map `ebpf:"tape"`
-	ThreadCalls *ebpf.Map `ebpf:"thread_calls"`
-	Threads     *ebpf.Map `ebpf:"threads"`
+	Asked           *ebpf.Map `ebpf:"asked"`
+	Calls           *ebpf.Map `ebpf:"calls"`
+	Cpus            *ebpf.Map `ebpf:"cpus"`
+	Ends            *ebpf.Map `ebpf:"ends"`
+	Family          *ebpf.Map `ebpf:"family"`
+	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
+	Flows           *ebpf.Map `ebpf:"flows"`
+	Names           *ebpf.Map `ebpf:"names"`
+	Samples         *ebpf.Map `ebpf:"samples"`
+	Slots           *ebpf.Map `ebpf:"slots"`
+	Tape            *ebpf.Map `ebpf:"tape"`
+	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
+	Threads         *ebpf.Map `ebpf:"threads"`
+	UnwindMappings  *ebpf.Map `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.Map `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.Map `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.Map `ebpf:"unwind_rules"`
+	Walks           *ebpf.Map `ebpf:"walks"`
 }
 
 func (m *ProbeMaps) Close() error {
@@ -453,6 +603,11 @@ func (m *ProbeMaps) Close() error {
 		m.Tape,
 		m.ThreadCalls,
 		m.Threads,
+		m.UnwindMappings,
+		m.UnwindProcesses,
+		m.UnwindRows,
+		m.UnwindRules,
+		m.Walks,
 	)
 }
 
@@ -460,32 +615,40 @@ func (m *ProbeMaps) Close() error {
 //
 // It can be passed to LoadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProbeVariables struct {
-	CallShift        *ebpf.Variable `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.Variable `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
-	Counting         *ebpf.Variable `ebpf:"counting"`
-	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
-	Lean             *ebpf.Variable `ebpf:"lean"`
-	Listening        *ebpf.Variable `ebpf:"listening"`
-	OffCpuShift      *ebpf.Variable `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.Variable `ebpf:"slice"`
-	SlotsTaken       *ebpf.Variable `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.Variable `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.Variable `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.Variable `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.Variable `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.Variable `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.Variable `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.Variable `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
-	UnusedSample     *ebpf.Variable `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.Variable `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.Variable `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.Variable `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.Variable `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.Variable `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.Variable `ebpf:"watching"`
+	CallShift           *ebpf.Variable `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.Variable `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.Variable `ebpf:"client_tgid"`
+	Counting            *ebpf.Variable `ebpf:"counting"`
+	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Lean                *ebpf.Variable `ebpf:"lean"`
+	Listening           *ebpf.Variable `ebpf:"listening"`
+	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.Variable `ebpf:"slice"`
+	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.Variable `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.Variable `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.Variable `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.Variable `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.Variable `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.Variable `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.Variable `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
+	UnusedSample        *ebpf.Variable `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.Variable `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.Variable `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.Variable `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.Variable `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.Variable `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.Variable `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.Variable `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.Variable `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.Variable `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.Variable `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.Variable `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.Variable `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.Variable `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.Variable `ebpf:"watching"`
 }
 
 // ProbePrograms contains all programs after they have been loaded into the kernel.

@@ -139,6 +139,9 @@ func specFor(step step, options Options) (*ebpf.CollectionSpec, error) {
 	}
 	records := recordsIn(options.TapeBytes)
 	spec.Maps[bpf.ProbeMapTape].MaxEntries = records
+	if options.tables != nil {
+		options.tables.size(spec)
+	}
 	client, watching := uint32(options.Client), uint32(0)
 	if client == 0 {
 		client = ^client // 0 is the kernel's idle task

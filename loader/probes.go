@@ -30,6 +30,8 @@ type Options struct {
 	// count as the target's, and so do those of what they fork while the probes
 	// are on. Nil: the target is one process.
 	Children func() ([]int, error)
+
+	tables *tables // for the sizes of their maps; nil: no stacks are taken
 }
 
 // defaultTape holds the records of half a second at 400,000 requests/s.
@@ -45,6 +47,9 @@ type Probes struct {
 	attached bool
 	slice    uint32 // counts Attach
 	counted  counted
+	tables   *tables // nil: no stacks are taken
+	looked   int64   // when the target's mappings were last looked up, ns
+	missed   uint64  // walks that had ended for want of one by then
 }
 
 // Open loads the programs and maps of the first rung that this kernel takes; when
@@ -60,11 +65,17 @@ func Open(options Options) (*Probes, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, unsupported("lock memory for BPF maps", err)
 	}
-	loaded, err := climb(options)
-	if err != nil {
+	if options.SampleHz > 0 {
+		options.tables = newTables()
+	}
+	p := &Probes{options: options, tables: options.tables}
+	if err := p.compileTables(); err != nil {
 		return nil, err
 	}
-	p := &Probes{options: options, loaded: loaded}
+	var err error
+	if p.loaded, err = climb(options); err != nil {
+		return nil, err
+	}
 	if options.Watch && !p.rung.SeesQueue() {
 		p.collection.Close()
 		return nil, &Unsupported{
@@ -77,6 +88,11 @@ func Open(options Options) (*Probes, error) {
 	}
 	if options.SampleHz > 0 && p.objects.CpuSample != nil {
 		if p.sampler, err = openSampler(p.objects.CpuSample, p.objects.Samples, options); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	if p.tables != nil {
+		if err := p.tables.open(&p.objects); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
 	}
@@ -109,6 +125,9 @@ func (p *Probes) Attach() error {
 		return errors.Join(fmt.Errorf("number the slice: %w", err), p.Detach())
 	}
 	if err := p.setShifts(); err != nil {
+		return errors.Join(err, p.Detach())
+	}
+	if err := p.refreshTables(); err != nil {
 		return errors.Join(err, p.Detach())
 	}
 	if err := p.followChildren(); err != nil {
@@ -188,6 +207,10 @@ func (p *Probes) Close() error {
 	if p.tape != nil {
 		errs = append(errs, p.tape.close())
 		p.tape = nil
+	}
+	if p.tables != nil {
+		errs = append(errs, p.tables.close())
+		p.tables = nil
 	}
 	p.collection.Close()
 	return errors.Join(errs...)

@@ -10,9 +10,9 @@ import (
 )
 
 // Stacks gives the distinct stacks of all slices so far, with names, in the order
-// of Sample.Stack. Without frame pointers the kernel's walker loses the way behind
-// the leaf; a stack counts as complete when its outermost frame is a thread's
-// entry.
+// of Sample.Stack. A stack is complete when its walk came to a frame that nobody
+// called; one that is not ends in a frame that says why, so that totals stay
+// right.
 func (p *Probes) Stacks(kernel *symbol.Kernel, process *symbol.Process) []results.Stack {
 	if p.sampler == nil {
 		return nil
@@ -33,35 +33,19 @@ func name(s *addresses, kernel *symbol.Kernel, process *symbol.Process) results.
 		stack.Own = stack.Own || kernel.Own(address, programNames[:])
 		stack.Frames = append(stack.Frames, kernel.Frame(address))
 	}
-	called := s.call != "" || inCall(stack.Frames)
-	for i, address := range s.user {
-		stack.Frames = append(stack.Frames, process.Frames(address, i == 0 && !called)...)
+	for _, address := range s.user {
+		exact := address&frameExact != 0
+		stack.Frames = append(stack.Frames, process.Frames(address&^frameExact, exact)...)
 	}
 	if s.away {
 		stack.Frames = belowSwitch(stack.Frames)
 	}
-	if n := len(s.user); n > 0 {
-		stack.Complete = entries[stack.Frames[len(stack.Frames)-1].Function]
-	}
-	if !stack.Complete {
+	if stack.Complete = complete(s.end); !stack.Complete {
 		stack.Frames = append(stack.Frames, results.Frame{
-			Function: unwindFailure(s), Object: "[unwind]",
+			Function: "[unwind: " + unwindEnds[s.end] + "]", Object: "[unwind]",
 		})
 	}
 	return stack
-}
-
-// inCall says that kernel frames stand in a system call: then the address that
-// user code goes on at is behind the instruction that called. After an interrupt
-// or a fault it is the instruction itself.
-func inCall(kernel []results.Frame) bool {
-	for i := range kernel {
-		if f := kernel[i].Function; strings.HasPrefix(f, "do_syscall") || strings.HasPrefix(f, "entry_SYSCALL") ||
-			strings.HasPrefix(f, "el0_svc") || strings.HasPrefix(f, "entry_SYSENTER") {
-			return true
-		}
-	}
-	return false
 }
 
 // belowSwitch leaves out the frames of a switch away: those of our program, which
@@ -76,19 +60,4 @@ func belowSwitch(frames []results.Frame) []results.Frame {
 		}
 	}
 	return frames
-}
-
-// unwindFailure names how an incomplete walk ended, so that totals stay right.
-func unwindFailure(s *addresses) string {
-	if len(s.user) == 0 {
-		return "[unwind: no user stack]"
-	}
-	return "[unwind: no frame pointer]"
-}
-
-// entries are the functions that a thread of the usual C libraries starts in.
-var entries = map[string]bool{
-	"_start": true, "__clone": true, "clone": true, "clone3": true, "__clone3": true,
-	"start_thread": true, "thread_start": true, "__libc_start_main": true,
-	"__libc_start_call_main": true,
 }

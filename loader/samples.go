@@ -16,7 +16,9 @@ import (
 )
 
 const (
-	sampleBytes  = int(unsafe.Sizeof(bpf.ProbeSample{}))
+	// sampleBytes is the part of a sample before its frames: only those that
+	// there are follow, so it is cut shorter than its type.
+	sampleBytes  = int(unsafe.Offsetof(bpf.ProbeSample{}.Frames))
 	absenceBytes = int(unsafe.Sizeof(bpf.ProbeAbsence{}))
 	// wantStacks is how many stacks a second are taken of threads that leave
 	// their CPU, and as many of those that enter a call: enough for shares
@@ -31,6 +33,7 @@ const (
 type samples struct {
 	reader *ringbuf.Reader
 	record ringbuf.Record
+	whole  bpf.ProbeSample // the record, at the length of its type
 	stacks *stacks
 	slice  []results.Sample // of the slice, in the ring's order
 	away   map[uint32]int   // thread → its sample in slice, until it is back
@@ -61,7 +64,8 @@ func (s *samples) drain() error {
 		}
 		switch n := len(s.record.RawSample); {
 		case n >= sampleBytes:
-			s.sample((*bpf.ProbeSample)(unsafe.Pointer(&s.record.RawSample[0])))
+			copy(unsafe.Slice((*byte)(unsafe.Pointer(&s.whole)), unsafe.Sizeof(s.whole)), s.record.RawSample)
+			s.sample(&s.whole)
 		case n >= absenceBytes:
 			s.absence((*bpf.ProbeAbsence)(unsafe.Pointer(&s.record.RawSample[0])))
 		default:

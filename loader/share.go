@@ -82,9 +82,13 @@ func (p *Probes) Samples() []results.Sample {
 	return p.sampler.samples.slice
 }
 
-// Drain makes room for samples where the ring is half full. Call it now and then
-// while the probes are on; it costs a look at shared memory when there is room.
+// Drain makes room for samples where the ring is half full, and looks for code
+// that the target has loaded meanwhile. Call it now and then while the probes are
+// on; it costs a look at shared memory when there is nothing to do.
 func (p *Probes) Drain() error {
+	if err := p.refreshOnMisses(); err != nil {
+		return err
+	}
 	if p.sampler == nil || p.sampler.reader.AvailableBytes() < p.sampler.reader.BufferSize()/2 {
 		return nil
 	}

@@ -16,56 +16,69 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	FentryMapAsked            = "asked"
-	FentryMapCalls            = "calls"
-	FentryMapCpus             = "cpus"
-	FentryMapEnds             = "ends"
-	FentryMapFamily           = "family"
-	FentryMapFlowLegs         = "flow_legs"
-	FentryMapFlows            = "flows"
-	FentryMapNames            = "names"
-	FentryMapSamples          = "samples"
-	FentryMapSlots            = "slots"
-	FentryMapTape             = "tape"
-	FentryMapThreadCalls      = "thread_calls"
-	FentryMapThreads          = "threads"
-	FentryProgCpuSample       = "cpu_sample"
-	FentryProgSchedFork       = "sched_fork"
-	FentryProgSchedSwitch     = "sched_switch"
-	FentryProgSchedWakeup     = "sched_wakeup"
-	FentryProgSchedWaking     = "sched_waking"
-	FentryProgSkDataReady     = "sk_data_ready"
-	FentryProgSockRecvLength  = "sock_recv_length"
-	FentryProgSockSendLength  = "sock_send_length"
-	FentryProgSysEnter        = "sys_enter"
-	FentryProgSysExit         = "sys_exit"
-	FentryVarCallShift        = "call_shift"
-	FentryVarChunksTaken      = "chunks_taken"
-	FentryVarClientTgid       = "client_tgid"
-	FentryVarCounting         = "counting"
-	FentryVarCpuCount         = "cpu_count"
-	FentryVarFollowChildren   = "follow_children"
-	FentryVarLean             = "lean"
-	FentryVarListening        = "listening"
-	FentryVarOffCpuShift      = "off_cpu_shift"
-	FentryVarSlice            = "slice"
-	FentryVarSlotsTaken       = "slots_taken"
-	FentryVarTapeChunks       = "tape_chunks"
-	FentryVarTargetTgid       = "target_tgid"
-	FentryVarUnusedAbsence    = "unused_absence"
-	FentryVarUnusedAccount    = "unused_account"
-	FentryVarUnusedCallTable  = "unused_call_table"
-	FentryVarUnusedDurations  = "unused_durations"
-	FentryVarUnusedFlowLeg    = "unused_flow_leg"
-	FentryVarUnusedProgram    = "unused_program"
-	FentryVarUnusedRecord     = "unused_record"
-	FentryVarUnusedSample     = "unused_sample"
-	FentryVarUnusedSampleKind = "unused_sample_kind"
-	FentryVarUnusedSlotOwner  = "unused_slot_owner"
-	FentryVarUnusedThreadCall = "unused_thread_call"
-	FentryVarUnusedTraffic    = "unused_traffic"
-	FentryVarUpstreamReadNs   = "upstream_read_ns"
-	FentryVarWatching         = "watching"
+	FentryMapAsked               = "asked"
+	FentryMapCalls               = "calls"
+	FentryMapCpus                = "cpus"
+	FentryMapEnds                = "ends"
+	FentryMapFamily              = "family"
+	FentryMapFlowLegs            = "flow_legs"
+	FentryMapFlows               = "flows"
+	FentryMapNames               = "names"
+	FentryMapSamples             = "samples"
+	FentryMapSlots               = "slots"
+	FentryMapTape                = "tape"
+	FentryMapThreadCalls         = "thread_calls"
+	FentryMapThreads             = "threads"
+	FentryMapUnwindMappings      = "unwind_mappings"
+	FentryMapUnwindProcesses     = "unwind_processes"
+	FentryMapUnwindRows          = "unwind_rows"
+	FentryMapUnwindRules         = "unwind_rules"
+	FentryMapWalks               = "walks"
+	FentryProgCpuSample          = "cpu_sample"
+	FentryProgSchedFork          = "sched_fork"
+	FentryProgSchedSwitch        = "sched_switch"
+	FentryProgSchedWakeup        = "sched_wakeup"
+	FentryProgSchedWaking        = "sched_waking"
+	FentryProgSkDataReady        = "sk_data_ready"
+	FentryProgSockRecvLength     = "sock_recv_length"
+	FentryProgSockSendLength     = "sock_send_length"
+	FentryProgSysEnter           = "sys_enter"
+	FentryProgSysExit            = "sys_exit"
+	FentryVarCallShift           = "call_shift"
+	FentryVarChunksTaken         = "chunks_taken"
+	FentryVarClientTgid          = "client_tgid"
+	FentryVarCounting            = "counting"
+	FentryVarCpuCount            = "cpu_count"
+	FentryVarFollowChildren      = "follow_children"
+	FentryVarLean                = "lean"
+	FentryVarListening           = "listening"
+	FentryVarOffCpuShift         = "off_cpu_shift"
+	FentryVarSlice               = "slice"
+	FentryVarSlotsTaken          = "slots_taken"
+	FentryVarTapeChunks          = "tape_chunks"
+	FentryVarTargetTgid          = "target_tgid"
+	FentryVarUnusedAbsence       = "unused_absence"
+	FentryVarUnusedAccount       = "unused_account"
+	FentryVarUnusedCallTable     = "unused_call_table"
+	FentryVarUnusedDurations     = "unused_durations"
+	FentryVarUnusedFlowLeg       = "unused_flow_leg"
+	FentryVarUnusedProgram       = "unused_program"
+	FentryVarUnusedRecord        = "unused_record"
+	FentryVarUnusedSample        = "unused_sample"
+	FentryVarUnusedSampleKind    = "unused_sample_kind"
+	FentryVarUnusedSlotOwner     = "unused_slot_owner"
+	FentryVarUnusedThreadCall    = "unused_thread_call"
+	FentryVarUnusedTraffic       = "unused_traffic"
+	FentryVarUnusedUnwindCfa     = "unused_unwind_cfa"
+	FentryVarUnusedUnwindEnd     = "unused_unwind_end"
+	FentryVarUnusedUnwindMapping = "unused_unwind_mapping"
+	FentryVarUnusedUnwindProcess = "unused_unwind_process"
+	FentryVarUnusedUnwindRow     = "unused_unwind_row"
+	FentryVarUnusedUnwindRule    = "unused_unwind_rule"
+	FentryVarUnusedUnwindWhere   = "unused_unwind_where"
+	FentryVarUnwindEnds          = "unwind_ends"
+	FentryVarUpstreamReadNs      = "upstream_read_ns"
+	FentryVarWatching            = "watching"
 )
 
 // LoadFentry returns the embedded CollectionSpec for Fentry.
@@ -126,52 +139,65 @@ type FentryProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type FentryMapSpecs struct {
-	Asked       *ebpf.MapSpec `ebpf:"asked"`
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Cpus        *ebpf.MapSpec `ebpf:"cpus"`
-	Ends        *ebpf.MapSpec `ebpf:"ends"`
-	Family      *ebpf.MapSpec `ebpf:"family"`
-	FlowLegs    *ebpf.MapSpec `ebpf:"flow_legs"`
-	Flows       *ebpf.MapSpec `ebpf:"flows"`
-	Names       *ebpf.MapSpec `ebpf:"names"`
-	Samples     *ebpf.MapSpec `ebpf:"samples"`
-	Slots       *ebpf.MapSpec `ebpf:"slots"`
-	Tape        *ebpf.MapSpec `ebpf:"tape"`
-	ThreadCalls *ebpf.MapSpec `ebpf:"thread_calls"`
-	Threads     *ebpf.MapSpec `ebpf:"threads"`
+	Asked           *ebpf.MapSpec `ebpf:"asked"`
+	Calls           *ebpf.MapSpec `ebpf:"calls"`
+	Cpus            *ebpf.MapSpec `ebpf:"cpus"`
+	Ends            *ebpf.MapSpec `ebpf:"ends"`
+	Family          *ebpf.MapSpec `ebpf:"family"`
+	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
+	Flows           *ebpf.MapSpec `ebpf:"flows"`
+	Names           *ebpf.MapSpec `ebpf:"names"`
+	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Slots           *ebpf.MapSpec `ebpf:"slots"`
+	Tape            *ebpf.MapSpec `ebpf:"tape"`
+	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
+	Threads         *ebpf.MapSpec `ebpf:"threads"`
+	UnwindMappings  *ebpf.MapSpec `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.MapSpec `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.MapSpec `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.MapSpec `ebpf:"unwind_rules"`
+	Walks           *ebpf.MapSpec `ebpf:"walks"`
 }
 
 // FentryVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type FentryVariableSpecs struct {
-	CallShift        *ebpf.VariableSpec `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.VariableSpec `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
-	Counting         *ebpf.VariableSpec `ebpf:"counting"`
-	CpuCount         *ebpf.VariableSpec `ebpf:"cpu_count"`
-	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
-	Lean             *ebpf.VariableSpec `ebpf:"lean"`
-	Listening        *ebpf.VariableSpec `ebpf:"listening"`
-	OffCpuShift      *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.VariableSpec `ebpf:"slice"`
-	SlotsTaken       *ebpf.VariableSpec `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.VariableSpec `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.VariableSpec `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.VariableSpec `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.VariableSpec `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.VariableSpec `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.VariableSpec `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedSample     *ebpf.VariableSpec `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.VariableSpec `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.VariableSpec `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.VariableSpec `ebpf:"watching"`
+	CallShift           *ebpf.VariableSpec `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.VariableSpec `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Counting            *ebpf.VariableSpec `ebpf:"counting"`
+	CpuCount            *ebpf.VariableSpec `ebpf:"cpu_count"`
+	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Lean                *ebpf.VariableSpec `ebpf:"lean"`
+	Listening           *ebpf.VariableSpec `ebpf:"listening"`
+	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.VariableSpec `ebpf:"slice"`
+	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.VariableSpec `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.VariableSpec `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.VariableSpec `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.VariableSpec `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.VariableSpec `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.VariableSpec `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedSample        *ebpf.VariableSpec `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.VariableSpec `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.VariableSpec `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.VariableSpec `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.VariableSpec `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.VariableSpec `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.VariableSpec `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.VariableSpec `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.VariableSpec `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.VariableSpec `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.VariableSpec `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // FentryObjects contains all objects after they have been loaded into the kernel.
@@ -194,19 +220,24 @@ func (o *FentryObjects) Close() error {
 //
 // It can be passed to LoadFentryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type FentryMaps struct {
-	Asked       *ebpf.Map `ebpf:"asked"`
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Cpus        *ebpf.Map `ebpf:"cpus"`
-	Ends        *ebpf.Map `ebpf:"ends"`
-	Family      *ebpf.Map `ebpf:"family"`
-	FlowLegs    *ebpf.Map `ebpf:"flow_legs"`
-	Flows       *ebpf.Map `ebpf:"flows"`
-	Names       *ebpf.Map `ebpf:"names"`
-	Samples     *ebpf.Map `ebpf:"samples"`
-	Slots       *ebpf.Map `ebpf:"slots"`
-	Tape        *ebpf.Map `ebpf:"tape"`
-	ThreadCalls *ebpf.Map `ebpf:"thread_calls"`
-	Threads     *ebpf.Map `ebpf:"threads"`
+	Asked           *ebpf.Map `ebpf:"asked"`
+	Calls           *ebpf.Map `ebpf:"calls"`
+	Cpus            *ebpf.Map `ebpf:"cpus"`
+	Ends            *ebpf.Map `ebpf:"ends"`
+	Family          *ebpf.Map `ebpf:"family"`
+	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
+	Flows           *ebpf.Map `ebpf:"flows"`
+	Names           *ebpf.Map `ebpf:"names"`
+	Samples         *ebpf.Map `ebpf:"samples"`
+	Slots           *ebpf.Map `ebpf:"slots"`
+	Tape            *ebpf.Map `ebpf:"tape"`
+	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
+	Threads         *ebpf.Map `ebpf:"threads"`
+	UnwindMappings  *ebpf.Map `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.Map `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.Map `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.Map `ebpf:"unwind_rules"`
+	Walks           *ebpf.Map `ebpf:"walks"`
 }
 
 func (m *FentryMaps) Close() error {
@@ -224,6 +255,11 @@ func (m *FentryMaps) Close() error {
 		m.Tape,
 		m.ThreadCalls,
 		m.Threads,
+		m.UnwindMappings,
+		m.UnwindProcesses,
+		m.UnwindRows,
+		m.UnwindRules,
+		m.Walks,
 	)
 }
 
@@ -231,33 +267,41 @@ func (m *FentryMaps) Close() error {
 //
 // It can be passed to LoadFentryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type FentryVariables struct {
-	CallShift        *ebpf.Variable `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.Variable `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
-	Counting         *ebpf.Variable `ebpf:"counting"`
-	CpuCount         *ebpf.Variable `ebpf:"cpu_count"`
-	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
-	Lean             *ebpf.Variable `ebpf:"lean"`
-	Listening        *ebpf.Variable `ebpf:"listening"`
-	OffCpuShift      *ebpf.Variable `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.Variable `ebpf:"slice"`
-	SlotsTaken       *ebpf.Variable `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.Variable `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.Variable `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.Variable `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.Variable `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.Variable `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.Variable `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.Variable `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
-	UnusedSample     *ebpf.Variable `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.Variable `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.Variable `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.Variable `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.Variable `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.Variable `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.Variable `ebpf:"watching"`
+	CallShift           *ebpf.Variable `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.Variable `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.Variable `ebpf:"client_tgid"`
+	Counting            *ebpf.Variable `ebpf:"counting"`
+	CpuCount            *ebpf.Variable `ebpf:"cpu_count"`
+	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Lean                *ebpf.Variable `ebpf:"lean"`
+	Listening           *ebpf.Variable `ebpf:"listening"`
+	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.Variable `ebpf:"slice"`
+	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.Variable `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.Variable `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.Variable `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.Variable `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.Variable `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.Variable `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.Variable `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
+	UnusedSample        *ebpf.Variable `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.Variable `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.Variable `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.Variable `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.Variable `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.Variable `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.Variable `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.Variable `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.Variable `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.Variable `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.Variable `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.Variable `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.Variable `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.Variable `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.Variable `ebpf:"watching"`
 }
 
 // FentryPrograms contains all programs after they have been loaded into the kernel.

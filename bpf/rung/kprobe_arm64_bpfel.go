@@ -16,59 +16,72 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	KprobeMapAsked            = "asked"
-	KprobeMapCalls            = "calls"
-	KprobeMapCpus             = "cpus"
-	KprobeMapEnds             = "ends"
-	KprobeMapFamily           = "family"
-	KprobeMapFlowLegs         = "flow_legs"
-	KprobeMapFlows            = "flows"
-	KprobeMapNames            = "names"
-	KprobeMapOperations       = "operations"
-	KprobeMapSamples          = "samples"
-	KprobeMapSlots            = "slots"
-	KprobeMapTape             = "tape"
-	KprobeMapThreadCalls      = "thread_calls"
-	KprobeMapThreads          = "threads"
-	KprobeProgCpuSample       = "cpu_sample"
-	KprobeProgRecvBegins      = "recv_begins"
-	KprobeProgSchedFork       = "sched_fork"
-	KprobeProgSchedSwitch     = "sched_switch"
-	KprobeProgSchedWakeup     = "sched_wakeup"
-	KprobeProgSchedWaking     = "sched_waking"
-	KprobeProgSendBegins      = "send_begins"
-	KprobeProgSkDataReady     = "sk_data_ready"
-	KprobeProgSockRecvLength  = "sock_recv_length"
-	KprobeProgSockSendLength  = "sock_send_length"
-	KprobeProgSysEnter        = "sys_enter"
-	KprobeProgSysExit         = "sys_exit"
-	KprobeVarCallShift        = "call_shift"
-	KprobeVarChunksTaken      = "chunks_taken"
-	KprobeVarClientTgid       = "client_tgid"
-	KprobeVarCounting         = "counting"
-	KprobeVarCpuCount         = "cpu_count"
-	KprobeVarFollowChildren   = "follow_children"
-	KprobeVarLean             = "lean"
-	KprobeVarListening        = "listening"
-	KprobeVarOffCpuShift      = "off_cpu_shift"
-	KprobeVarSlice            = "slice"
-	KprobeVarSlotsTaken       = "slots_taken"
-	KprobeVarTapeChunks       = "tape_chunks"
-	KprobeVarTargetTgid       = "target_tgid"
-	KprobeVarUnusedAbsence    = "unused_absence"
-	KprobeVarUnusedAccount    = "unused_account"
-	KprobeVarUnusedCallTable  = "unused_call_table"
-	KprobeVarUnusedDurations  = "unused_durations"
-	KprobeVarUnusedFlowLeg    = "unused_flow_leg"
-	KprobeVarUnusedProgram    = "unused_program"
-	KprobeVarUnusedRecord     = "unused_record"
-	KprobeVarUnusedSample     = "unused_sample"
-	KprobeVarUnusedSampleKind = "unused_sample_kind"
-	KprobeVarUnusedSlotOwner  = "unused_slot_owner"
-	KprobeVarUnusedThreadCall = "unused_thread_call"
-	KprobeVarUnusedTraffic    = "unused_traffic"
-	KprobeVarUpstreamReadNs   = "upstream_read_ns"
-	KprobeVarWatching         = "watching"
+	KprobeMapAsked               = "asked"
+	KprobeMapCalls               = "calls"
+	KprobeMapCpus                = "cpus"
+	KprobeMapEnds                = "ends"
+	KprobeMapFamily              = "family"
+	KprobeMapFlowLegs            = "flow_legs"
+	KprobeMapFlows               = "flows"
+	KprobeMapNames               = "names"
+	KprobeMapOperations          = "operations"
+	KprobeMapSamples             = "samples"
+	KprobeMapSlots               = "slots"
+	KprobeMapTape                = "tape"
+	KprobeMapThreadCalls         = "thread_calls"
+	KprobeMapThreads             = "threads"
+	KprobeMapUnwindMappings      = "unwind_mappings"
+	KprobeMapUnwindProcesses     = "unwind_processes"
+	KprobeMapUnwindRows          = "unwind_rows"
+	KprobeMapUnwindRules         = "unwind_rules"
+	KprobeMapWalks               = "walks"
+	KprobeProgCpuSample          = "cpu_sample"
+	KprobeProgRecvBegins         = "recv_begins"
+	KprobeProgSchedFork          = "sched_fork"
+	KprobeProgSchedSwitch        = "sched_switch"
+	KprobeProgSchedWakeup        = "sched_wakeup"
+	KprobeProgSchedWaking        = "sched_waking"
+	KprobeProgSendBegins         = "send_begins"
+	KprobeProgSkDataReady        = "sk_data_ready"
+	KprobeProgSockRecvLength     = "sock_recv_length"
+	KprobeProgSockSendLength     = "sock_send_length"
+	KprobeProgSysEnter           = "sys_enter"
+	KprobeProgSysExit            = "sys_exit"
+	KprobeVarCallShift           = "call_shift"
+	KprobeVarChunksTaken         = "chunks_taken"
+	KprobeVarClientTgid          = "client_tgid"
+	KprobeVarCounting            = "counting"
+	KprobeVarCpuCount            = "cpu_count"
+	KprobeVarFollowChildren      = "follow_children"
+	KprobeVarLean                = "lean"
+	KprobeVarListening           = "listening"
+	KprobeVarOffCpuShift         = "off_cpu_shift"
+	KprobeVarSlice               = "slice"
+	KprobeVarSlotsTaken          = "slots_taken"
+	KprobeVarTapeChunks          = "tape_chunks"
+	KprobeVarTargetTgid          = "target_tgid"
+	KprobeVarUnusedAbsence       = "unused_absence"
+	KprobeVarUnusedAccount       = "unused_account"
+	KprobeVarUnusedCallTable     = "unused_call_table"
+	KprobeVarUnusedDurations     = "unused_durations"
+	KprobeVarUnusedFlowLeg       = "unused_flow_leg"
+	KprobeVarUnusedProgram       = "unused_program"
+	KprobeVarUnusedRecord        = "unused_record"
+	KprobeVarUnusedSample        = "unused_sample"
+	KprobeVarUnusedSampleKind    = "unused_sample_kind"
+	KprobeVarUnusedSlotOwner     = "unused_slot_owner"
+	KprobeVarUnusedThreadCall    = "unused_thread_call"
+	KprobeVarUnusedTraffic       = "unused_traffic"
+	KprobeVarUnusedUnwindCfa     = "unused_unwind_cfa"
+	KprobeVarUnusedUnwindEnd     = "unused_unwind_end"
+	KprobeVarUnusedUnwindMapping = "unused_unwind_mapping"
+	KprobeVarUnusedUnwindProcess = "unused_unwind_process"
+	KprobeVarUnusedUnwindRow     = "unused_unwind_row"
+	KprobeVarUnusedUnwindRule    = "unused_unwind_rule"
+	KprobeVarUnusedUnwindWhere   = "unused_unwind_where"
+	KprobeVarUnwindEnds          = "unwind_ends"
+	KprobeVarUpstreamReadNs      = "upstream_read_ns"
+	KprobeVarWatching            = "watching"
 )
 
 // LoadKprobe returns the embedded CollectionSpec for Kprobe.
@@ -131,53 +144,66 @@ type KprobeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KprobeMapSpecs struct {
-	Asked       *ebpf.MapSpec `ebpf:"asked"`
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Cpus        *ebpf.MapSpec `ebpf:"cpus"`
-	Ends        *ebpf.MapSpec `ebpf:"ends"`
-	Family      *ebpf.MapSpec `ebpf:"family"`
-	FlowLegs    *ebpf.MapSpec `ebpf:"flow_legs"`
-	Flows       *ebpf.MapSpec `ebpf:"flows"`
-	Names       *ebpf.MapSpec `ebpf:"names"`
-	Operations  *ebpf.MapSpec `ebpf:"operations"`
-	Samples     *ebpf.MapSpec `ebpf:"samples"`
-	Slots       *ebpf.MapSpec `ebpf:"slots"`
-	Tape        *ebpf.MapSpec `ebpf:"tape"`
-	ThreadCalls *ebpf.MapSpec `ebpf:"thread_calls"`
-	Threads     *ebpf.MapSpec `ebpf:"threads"`
+	Asked           *ebpf.MapSpec `ebpf:"asked"`
+	Calls           *ebpf.MapSpec `ebpf:"calls"`
+	Cpus            *ebpf.MapSpec `ebpf:"cpus"`
+	Ends            *ebpf.MapSpec `ebpf:"ends"`
+	Family          *ebpf.MapSpec `ebpf:"family"`
+	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
+	Flows           *ebpf.MapSpec `ebpf:"flows"`
+	Names           *ebpf.MapSpec `ebpf:"names"`
+	Operations      *ebpf.MapSpec `ebpf:"operations"`
+	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Slots           *ebpf.MapSpec `ebpf:"slots"`
+	Tape            *ebpf.MapSpec `ebpf:"tape"`
+	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
+	Threads         *ebpf.MapSpec `ebpf:"threads"`
+	UnwindMappings  *ebpf.MapSpec `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.MapSpec `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.MapSpec `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.MapSpec `ebpf:"unwind_rules"`
+	Walks           *ebpf.MapSpec `ebpf:"walks"`
 }
 
 // KprobeVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KprobeVariableSpecs struct {
-	CallShift        *ebpf.VariableSpec `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.VariableSpec `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
-	Counting         *ebpf.VariableSpec `ebpf:"counting"`
-	CpuCount         *ebpf.VariableSpec `ebpf:"cpu_count"`
-	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
-	Lean             *ebpf.VariableSpec `ebpf:"lean"`
-	Listening        *ebpf.VariableSpec `ebpf:"listening"`
-	OffCpuShift      *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.VariableSpec `ebpf:"slice"`
-	SlotsTaken       *ebpf.VariableSpec `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.VariableSpec `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.VariableSpec `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.VariableSpec `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.VariableSpec `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.VariableSpec `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.VariableSpec `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedSample     *ebpf.VariableSpec `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.VariableSpec `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.VariableSpec `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.VariableSpec `ebpf:"watching"`
+	CallShift           *ebpf.VariableSpec `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.VariableSpec `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Counting            *ebpf.VariableSpec `ebpf:"counting"`
+	CpuCount            *ebpf.VariableSpec `ebpf:"cpu_count"`
+	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Lean                *ebpf.VariableSpec `ebpf:"lean"`
+	Listening           *ebpf.VariableSpec `ebpf:"listening"`
+	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.VariableSpec `ebpf:"slice"`
+	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.VariableSpec `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.VariableSpec `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.VariableSpec `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.VariableSpec `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.VariableSpec `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.VariableSpec `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedSample        *ebpf.VariableSpec `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.VariableSpec `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.VariableSpec `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.VariableSpec `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.VariableSpec `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.VariableSpec `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.VariableSpec `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.VariableSpec `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.VariableSpec `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.VariableSpec `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.VariableSpec `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // KprobeObjects contains all objects after they have been loaded into the kernel.
@@ -200,20 +226,25 @@ func (o *KprobeObjects) Close() error {
 //
 // It can be passed to LoadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KprobeMaps struct {
-	Asked       *ebpf.Map `ebpf:"asked"`
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Cpus        *ebpf.Map `ebpf:"cpus"`
-	Ends        *ebpf.Map `ebpf:"ends"`
-	Family      *ebpf.Map `ebpf:"family"`
-	FlowLegs    *ebpf.Map `ebpf:"flow_legs"`
-	Flows       *ebpf.Map `ebpf:"flows"`
-	Names       *ebpf.Map `ebpf:"names"`
-	Operations  *ebpf.Map `ebpf:"operations"`
-	Samples     *ebpf.Map `ebpf:"samples"`
-	Slots       *ebpf.Map `ebpf:"slots"`
-	Tape        *ebpf.Map `ebpf:"tape"`
-	ThreadCalls *ebpf.Map `ebpf:"thread_calls"`
-	Threads     *ebpf.Map `ebpf:"threads"`
+	Asked           *ebpf.Map `ebpf:"asked"`
+	Calls           *ebpf.Map `ebpf:"calls"`
+	Cpus            *ebpf.Map `ebpf:"cpus"`
+	Ends            *ebpf.Map `ebpf:"ends"`
+	Family          *ebpf.Map `ebpf:"family"`
+	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
+	Flows           *ebpf.Map `ebpf:"flows"`
+	Names           *ebpf.Map `ebpf:"names"`
+	Operations      *ebpf.Map `ebpf:"operations"`
+	Samples         *ebpf.Map `ebpf:"samples"`
+	Slots           *ebpf.Map `ebpf:"slots"`
+	Tape            *ebpf.Map `ebpf:"tape"`
+	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
+	Threads         *ebpf.Map `ebpf:"threads"`
+	UnwindMappings  *ebpf.Map `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.Map `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.Map `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.Map `ebpf:"unwind_rules"`
+	Walks           *ebpf.Map `ebpf:"walks"`
 }
 
 func (m *KprobeMaps) Close() error {
@@ -232,6 +263,11 @@ func (m *KprobeMaps) Close() error {
 		m.Tape,
 		m.ThreadCalls,
 		m.Threads,
+		m.UnwindMappings,
+		m.UnwindProcesses,
+		m.UnwindRows,
+		m.UnwindRules,
+		m.Walks,
 	)
 }
 
@@ -239,33 +275,41 @@ func (m *KprobeMaps) Close() error {
 //
 // It can be passed to LoadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KprobeVariables struct {
-	CallShift        *ebpf.Variable `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.Variable `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
-	Counting         *ebpf.Variable `ebpf:"counting"`
-	CpuCount         *ebpf.Variable `ebpf:"cpu_count"`
-	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
-	Lean             *ebpf.Variable `ebpf:"lean"`
-	Listening        *ebpf.Variable `ebpf:"listening"`
-	OffCpuShift      *ebpf.Variable `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.Variable `ebpf:"slice"`
-	SlotsTaken       *ebpf.Variable `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.Variable `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.Variable `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.Variable `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.Variable `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.Variable `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.Variable `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.Variable `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
-	UnusedSample     *ebpf.Variable `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.Variable `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.Variable `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.Variable `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.Variable `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.Variable `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.Variable `ebpf:"watching"`
+	CallShift           *ebpf.Variable `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.Variable `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.Variable `ebpf:"client_tgid"`
+	Counting            *ebpf.Variable `ebpf:"counting"`
+	CpuCount            *ebpf.Variable `ebpf:"cpu_count"`
+	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Lean                *ebpf.Variable `ebpf:"lean"`
+	Listening           *ebpf.Variable `ebpf:"listening"`
+	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.Variable `ebpf:"slice"`
+	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.Variable `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.Variable `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.Variable `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.Variable `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.Variable `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.Variable `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.Variable `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
+	UnusedSample        *ebpf.Variable `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.Variable `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.Variable `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.Variable `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.Variable `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.Variable `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.Variable `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.Variable `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.Variable `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.Variable `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.Variable `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.Variable `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.Variable `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.Variable `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.Variable `ebpf:"watching"`
 }
 
 // KprobePrograms contains all programs after they have been loaded into the kernel.

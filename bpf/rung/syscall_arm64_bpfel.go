@@ -16,53 +16,66 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SyscallMapAsked            = "asked"
-	SyscallMapCalls            = "calls"
-	SyscallMapCpus             = "cpus"
-	SyscallMapEnds             = "ends"
-	SyscallMapFamily           = "family"
-	SyscallMapFlowLegs         = "flow_legs"
-	SyscallMapFlows            = "flows"
-	SyscallMapNames            = "names"
-	SyscallMapSamples          = "samples"
-	SyscallMapSlots            = "slots"
-	SyscallMapTape             = "tape"
-	SyscallMapThreadCalls      = "thread_calls"
-	SyscallMapThreads          = "threads"
-	SyscallProgCpuSample       = "cpu_sample"
-	SyscallProgSchedFork       = "sched_fork"
-	SyscallProgSchedSwitch     = "sched_switch"
-	SyscallProgSchedWakeup     = "sched_wakeup"
-	SyscallProgSchedWaking     = "sched_waking"
-	SyscallProgSysEnter        = "sys_enter"
-	SyscallProgSysExit         = "sys_exit"
-	SyscallVarCallShift        = "call_shift"
-	SyscallVarChunksTaken      = "chunks_taken"
-	SyscallVarClientTgid       = "client_tgid"
-	SyscallVarCounting         = "counting"
-	SyscallVarCpuCount         = "cpu_count"
-	SyscallVarFollowChildren   = "follow_children"
-	SyscallVarLean             = "lean"
-	SyscallVarListening        = "listening"
-	SyscallVarOffCpuShift      = "off_cpu_shift"
-	SyscallVarSlice            = "slice"
-	SyscallVarSlotsTaken       = "slots_taken"
-	SyscallVarTapeChunks       = "tape_chunks"
-	SyscallVarTargetTgid       = "target_tgid"
-	SyscallVarUnusedAbsence    = "unused_absence"
-	SyscallVarUnusedAccount    = "unused_account"
-	SyscallVarUnusedCallTable  = "unused_call_table"
-	SyscallVarUnusedDurations  = "unused_durations"
-	SyscallVarUnusedFlowLeg    = "unused_flow_leg"
-	SyscallVarUnusedProgram    = "unused_program"
-	SyscallVarUnusedRecord     = "unused_record"
-	SyscallVarUnusedSample     = "unused_sample"
-	SyscallVarUnusedSampleKind = "unused_sample_kind"
-	SyscallVarUnusedSlotOwner  = "unused_slot_owner"
-	SyscallVarUnusedThreadCall = "unused_thread_call"
-	SyscallVarUnusedTraffic    = "unused_traffic"
-	SyscallVarUpstreamReadNs   = "upstream_read_ns"
-	SyscallVarWatching         = "watching"
+	SyscallMapAsked               = "asked"
+	SyscallMapCalls               = "calls"
+	SyscallMapCpus                = "cpus"
+	SyscallMapEnds                = "ends"
+	SyscallMapFamily              = "family"
+	SyscallMapFlowLegs            = "flow_legs"
+	SyscallMapFlows               = "flows"
+	SyscallMapNames               = "names"
+	SyscallMapSamples             = "samples"
+	SyscallMapSlots               = "slots"
+	SyscallMapTape                = "tape"
+	SyscallMapThreadCalls         = "thread_calls"
+	SyscallMapThreads             = "threads"
+	SyscallMapUnwindMappings      = "unwind_mappings"
+	SyscallMapUnwindProcesses     = "unwind_processes"
+	SyscallMapUnwindRows          = "unwind_rows"
+	SyscallMapUnwindRules         = "unwind_rules"
+	SyscallMapWalks               = "walks"
+	SyscallProgCpuSample          = "cpu_sample"
+	SyscallProgSchedFork          = "sched_fork"
+	SyscallProgSchedSwitch        = "sched_switch"
+	SyscallProgSchedWakeup        = "sched_wakeup"
+	SyscallProgSchedWaking        = "sched_waking"
+	SyscallProgSysEnter           = "sys_enter"
+	SyscallProgSysExit            = "sys_exit"
+	SyscallVarCallShift           = "call_shift"
+	SyscallVarChunksTaken         = "chunks_taken"
+	SyscallVarClientTgid          = "client_tgid"
+	SyscallVarCounting            = "counting"
+	SyscallVarCpuCount            = "cpu_count"
+	SyscallVarFollowChildren      = "follow_children"
+	SyscallVarLean                = "lean"
+	SyscallVarListening           = "listening"
+	SyscallVarOffCpuShift         = "off_cpu_shift"
+	SyscallVarSlice               = "slice"
+	SyscallVarSlotsTaken          = "slots_taken"
+	SyscallVarTapeChunks          = "tape_chunks"
+	SyscallVarTargetTgid          = "target_tgid"
+	SyscallVarUnusedAbsence       = "unused_absence"
+	SyscallVarUnusedAccount       = "unused_account"
+	SyscallVarUnusedCallTable     = "unused_call_table"
+	SyscallVarUnusedDurations     = "unused_durations"
+	SyscallVarUnusedFlowLeg       = "unused_flow_leg"
+	SyscallVarUnusedProgram       = "unused_program"
+	SyscallVarUnusedRecord        = "unused_record"
+	SyscallVarUnusedSample        = "unused_sample"
+	SyscallVarUnusedSampleKind    = "unused_sample_kind"
+	SyscallVarUnusedSlotOwner     = "unused_slot_owner"
+	SyscallVarUnusedThreadCall    = "unused_thread_call"
+	SyscallVarUnusedTraffic       = "unused_traffic"
+	SyscallVarUnusedUnwindCfa     = "unused_unwind_cfa"
+	SyscallVarUnusedUnwindEnd     = "unused_unwind_end"
+	SyscallVarUnusedUnwindMapping = "unused_unwind_mapping"
+	SyscallVarUnusedUnwindProcess = "unused_unwind_process"
+	SyscallVarUnusedUnwindRow     = "unused_unwind_row"
+	SyscallVarUnusedUnwindRule    = "unused_unwind_rule"
+	SyscallVarUnusedUnwindWhere   = "unused_unwind_where"
+	SyscallVarUnwindEnds          = "unwind_ends"
+	SyscallVarUpstreamReadNs      = "upstream_read_ns"
+	SyscallVarWatching            = "watching"
 )
 
 // LoadSyscall returns the embedded CollectionSpec for Syscall.
@@ -120,52 +133,65 @@ type SyscallProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallMapSpecs struct {
-	Asked       *ebpf.MapSpec `ebpf:"asked"`
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Cpus        *ebpf.MapSpec `ebpf:"cpus"`
-	Ends        *ebpf.MapSpec `ebpf:"ends"`
-	Family      *ebpf.MapSpec `ebpf:"family"`
-	FlowLegs    *ebpf.MapSpec `ebpf:"flow_legs"`
-	Flows       *ebpf.MapSpec `ebpf:"flows"`
-	Names       *ebpf.MapSpec `ebpf:"names"`
-	Samples     *ebpf.MapSpec `ebpf:"samples"`
-	Slots       *ebpf.MapSpec `ebpf:"slots"`
-	Tape        *ebpf.MapSpec `ebpf:"tape"`
-	ThreadCalls *ebpf.MapSpec `ebpf:"thread_calls"`
-	Threads     *ebpf.MapSpec `ebpf:"threads"`
+	Asked           *ebpf.MapSpec `ebpf:"asked"`
+	Calls           *ebpf.MapSpec `ebpf:"calls"`
+	Cpus            *ebpf.MapSpec `ebpf:"cpus"`
+	Ends            *ebpf.MapSpec `ebpf:"ends"`
+	Family          *ebpf.MapSpec `ebpf:"family"`
+	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
+	Flows           *ebpf.MapSpec `ebpf:"flows"`
+	Names           *ebpf.MapSpec `ebpf:"names"`
+	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Slots           *ebpf.MapSpec `ebpf:"slots"`
+	Tape            *ebpf.MapSpec `ebpf:"tape"`
+	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
+	Threads         *ebpf.MapSpec `ebpf:"threads"`
+	UnwindMappings  *ebpf.MapSpec `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.MapSpec `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.MapSpec `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.MapSpec `ebpf:"unwind_rules"`
+	Walks           *ebpf.MapSpec `ebpf:"walks"`
 }
 
 // SyscallVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallVariableSpecs struct {
-	CallShift        *ebpf.VariableSpec `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.VariableSpec `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
-	Counting         *ebpf.VariableSpec `ebpf:"counting"`
-	CpuCount         *ebpf.VariableSpec `ebpf:"cpu_count"`
-	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
-	Lean             *ebpf.VariableSpec `ebpf:"lean"`
-	Listening        *ebpf.VariableSpec `ebpf:"listening"`
-	OffCpuShift      *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.VariableSpec `ebpf:"slice"`
-	SlotsTaken       *ebpf.VariableSpec `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.VariableSpec `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.VariableSpec `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.VariableSpec `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.VariableSpec `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.VariableSpec `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.VariableSpec `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
-	UnusedSample     *ebpf.VariableSpec `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.VariableSpec `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.VariableSpec `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.VariableSpec `ebpf:"watching"`
+	CallShift           *ebpf.VariableSpec `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.VariableSpec `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Counting            *ebpf.VariableSpec `ebpf:"counting"`
+	CpuCount            *ebpf.VariableSpec `ebpf:"cpu_count"`
+	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Lean                *ebpf.VariableSpec `ebpf:"lean"`
+	Listening           *ebpf.VariableSpec `ebpf:"listening"`
+	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.VariableSpec `ebpf:"slice"`
+	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.VariableSpec `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.VariableSpec `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.VariableSpec `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.VariableSpec `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.VariableSpec `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.VariableSpec `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.VariableSpec `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedSample        *ebpf.VariableSpec `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.VariableSpec `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.VariableSpec `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.VariableSpec `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.VariableSpec `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.VariableSpec `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.VariableSpec `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.VariableSpec `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.VariableSpec `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.VariableSpec `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.VariableSpec `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.VariableSpec `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.VariableSpec `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // SyscallObjects contains all objects after they have been loaded into the kernel.
@@ -188,19 +214,24 @@ func (o *SyscallObjects) Close() error {
 //
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallMaps struct {
-	Asked       *ebpf.Map `ebpf:"asked"`
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Cpus        *ebpf.Map `ebpf:"cpus"`
-	Ends        *ebpf.Map `ebpf:"ends"`
-	Family      *ebpf.Map `ebpf:"family"`
-	FlowLegs    *ebpf.Map `ebpf:"flow_legs"`
-	Flows       *ebpf.Map `ebpf:"flows"`
-	Names       *ebpf.Map `ebpf:"names"`
-	Samples     *ebpf.Map `ebpf:"samples"`
-	Slots       *ebpf.Map `ebpf:"slots"`
-	Tape        *ebpf.Map `ebpf:"tape"`
-	ThreadCalls *ebpf.Map `ebpf:"thread_calls"`
-	Threads     *ebpf.Map `ebpf:"threads"`
+	Asked           *ebpf.Map `ebpf:"asked"`
+	Calls           *ebpf.Map `ebpf:"calls"`
+	Cpus            *ebpf.Map `ebpf:"cpus"`
+	Ends            *ebpf.Map `ebpf:"ends"`
+	Family          *ebpf.Map `ebpf:"family"`
+	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
+	Flows           *ebpf.Map `ebpf:"flows"`
+	Names           *ebpf.Map `ebpf:"names"`
+	Samples         *ebpf.Map `ebpf:"samples"`
+	Slots           *ebpf.Map `ebpf:"slots"`
+	Tape            *ebpf.Map `ebpf:"tape"`
+	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
+	Threads         *ebpf.Map `ebpf:"threads"`
+	UnwindMappings  *ebpf.Map `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.Map `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.Map `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.Map `ebpf:"unwind_rules"`
+	Walks           *ebpf.Map `ebpf:"walks"`
 }
 
 func (m *SyscallMaps) Close() error {
@@ -218,6 +249,11 @@ func (m *SyscallMaps) Close() error {
 		m.Tape,
 		m.ThreadCalls,
 		m.Threads,
+		m.UnwindMappings,
+		m.UnwindProcesses,
+		m.UnwindRows,
+		m.UnwindRules,
+		m.Walks,
 	)
 }
 
@@ -225,33 +261,41 @@ func (m *SyscallMaps) Close() error {
 //
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallVariables struct {
-	CallShift        *ebpf.Variable `ebpf:"call_shift"`
-	ChunksTaken      *ebpf.Variable `ebpf:"chunks_taken"`
-	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
-	Counting         *ebpf.Variable `ebpf:"counting"`
-	CpuCount         *ebpf.Variable `ebpf:"cpu_count"`
-	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
-	Lean             *ebpf.Variable `ebpf:"lean"`
-	Listening        *ebpf.Variable `ebpf:"listening"`
-	OffCpuShift      *ebpf.Variable `ebpf:"off_cpu_shift"`
-	Slice            *ebpf.Variable `ebpf:"slice"`
-	SlotsTaken       *ebpf.Variable `ebpf:"slots_taken"`
-	TapeChunks       *ebpf.Variable `ebpf:"tape_chunks"`
-	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
-	UnusedAbsence    *ebpf.Variable `ebpf:"unused_absence"`
-	UnusedAccount    *ebpf.Variable `ebpf:"unused_account"`
-	UnusedCallTable  *ebpf.Variable `ebpf:"unused_call_table"`
-	UnusedDurations  *ebpf.Variable `ebpf:"unused_durations"`
-	UnusedFlowLeg    *ebpf.Variable `ebpf:"unused_flow_leg"`
-	UnusedProgram    *ebpf.Variable `ebpf:"unused_program"`
-	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
-	UnusedSample     *ebpf.Variable `ebpf:"unused_sample"`
-	UnusedSampleKind *ebpf.Variable `ebpf:"unused_sample_kind"`
-	UnusedSlotOwner  *ebpf.Variable `ebpf:"unused_slot_owner"`
-	UnusedThreadCall *ebpf.Variable `ebpf:"unused_thread_call"`
-	UnusedTraffic    *ebpf.Variable `ebpf:"unused_traffic"`
-	UpstreamReadNs   *ebpf.Variable `ebpf:"upstream_read_ns"`
-	Watching         *ebpf.Variable `ebpf:"watching"`
+	CallShift           *ebpf.Variable `ebpf:"call_shift"`
+	ChunksTaken         *ebpf.Variable `ebpf:"chunks_taken"`
+	ClientTgid          *ebpf.Variable `ebpf:"client_tgid"`
+	Counting            *ebpf.Variable `ebpf:"counting"`
+	CpuCount            *ebpf.Variable `ebpf:"cpu_count"`
+	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Lean                *ebpf.Variable `ebpf:"lean"`
+	Listening           *ebpf.Variable `ebpf:"listening"`
+	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Slice               *ebpf.Variable `ebpf:"slice"`
+	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
+	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`
+	TargetTgid          *ebpf.Variable `ebpf:"target_tgid"`
+	UnusedAbsence       *ebpf.Variable `ebpf:"unused_absence"`
+	UnusedAccount       *ebpf.Variable `ebpf:"unused_account"`
+	UnusedCallTable     *ebpf.Variable `ebpf:"unused_call_table"`
+	UnusedDurations     *ebpf.Variable `ebpf:"unused_durations"`
+	UnusedFlowLeg       *ebpf.Variable `ebpf:"unused_flow_leg"`
+	UnusedProgram       *ebpf.Variable `ebpf:"unused_program"`
+	UnusedRecord        *ebpf.Variable `ebpf:"unused_record"`
+	UnusedSample        *ebpf.Variable `ebpf:"unused_sample"`
+	UnusedSampleKind    *ebpf.Variable `ebpf:"unused_sample_kind"`
+	UnusedSlotOwner     *ebpf.Variable `ebpf:"unused_slot_owner"`
+	UnusedThreadCall    *ebpf.Variable `ebpf:"unused_thread_call"`
+	UnusedTraffic       *ebpf.Variable `ebpf:"unused_traffic"`
+	UnusedUnwindCfa     *ebpf.Variable `ebpf:"unused_unwind_cfa"`
+	UnusedUnwindEnd     *ebpf.Variable `ebpf:"unused_unwind_end"`
+	UnusedUnwindMapping *ebpf.Variable `ebpf:"unused_unwind_mapping"`
+	UnusedUnwindProcess *ebpf.Variable `ebpf:"unused_unwind_process"`
+	UnusedUnwindRow     *ebpf.Variable `ebpf:"unused_unwind_row"`
+	UnusedUnwindRule    *ebpf.Variable `ebpf:"unused_unwind_rule"`
+	UnusedUnwindWhere   *ebpf.Variable `ebpf:"unused_unwind_where"`
+	UnwindEnds          *ebpf.Variable `ebpf:"unwind_ends"`
+	UpstreamReadNs      *ebpf.Variable `ebpf:"upstream_read_ns"`
+	Watching            *ebpf.Variable `ebpf:"watching"`
 }
 
 // SyscallPrograms contains all programs after they have been loaded into the kernel.

@@ -22,6 +22,13 @@
 /* For the bindings that bpf2go makes. */
 const struct record *unused_record __attribute__((unused));
 const struct sample *unused_sample __attribute__((unused));
+const struct unwind_rule *unused_unwind_rule __attribute__((unused));
+const struct unwind_row *unused_unwind_row __attribute__((unused));
+const struct unwind_mapping *unused_unwind_mapping __attribute__((unused));
+const struct unwind_process *unused_unwind_process __attribute__((unused));
+const enum unwind_end *unused_unwind_end __attribute__((unused));
+const enum unwind_cfa *unused_unwind_cfa __attribute__((unused));
+const enum unwind_where *unused_unwind_where __attribute__((unused));
 const struct absence *unused_absence __attribute__((unused));
 const enum sample_kind *unused_sample_kind __attribute__((unused));
 const struct account *unused_account __attribute__((unused));

@@ -51,6 +51,9 @@ struct record {
 
 #define STACK_DEPTH 127
 
+/* In the address of a user frame: the code stopped there, and has not called. */
+#define FRAME_EXACT (1ULL << 63)
+
 enum sample_kind {
 	SAMPLE_NONE = 0,
 	SAMPLE_CPU = 1,	 /* found on a CPU by the clock */
@@ -59,18 +62,20 @@ enum sample_kind {
 };
 
 /*
- * One sample: the stacks of the thread that runs, or that is about to leave.
+ * One sample: the stack of the thread that runs, or that is about to leave. Only
+ * the frames that there are leave the kernel.
  */
 struct sample {
 	__u64 at_ns;
 	__u32 thread;
-	__u32 kind;	    /* enum sample_kind */
-	__u32 number;	    /* the system call that is entered, or left the CPU in */
-	__u32 weight;	    /* how many like it this one stands for */
-	__s32 kernel_bytes; /* length of kernel[], or -errno */
-	__s32 user_bytes;   /* length of user[], or -errno */
-	__u64 kernel[STACK_DEPTH];
-	__u64 user[STACK_DEPTH];
+	__u32 kind;   /* enum sample_kind */
+	__u32 number; /* the system call that is entered, or left the CPU in */
+	__u32 weight; /* how many like it this one stands for */
+	__u32 kernel_frames;
+	__u32 user_frames; /* behind them */
+	__u32 end;	   /* enum unwind_end: how the walk ended */
+	__u32 pad;
+	__u64 frames[2 * STACK_DEPTH + 2]; /* leaf first; a power of two */
 };
 
 /* The end of a stay off the CPU whose begin was a sample. */

@@ -7,17 +7,26 @@
 #ifndef IPCPROBE_SAMPLE_H
 #define IPCPROBE_SAMPLE_H
 
-#include "state.h"
+#include "walk.h"
+
+#define SAMPLE_HEAD __builtin_offsetof(struct sample, frames)
 
 /*
- * Some hundred samples a second of 2 KiB each: 4 MiB hold two seconds of ten
- * threads. Written by the samplers, drained by user space after the slice, and
+ * Some hundred samples a second of 200 to 500 bytes: 4 MiB hold some ten
+ * seconds. Written by the samplers, drained by user space after the slice, and
  * meanwhile when it fills. A sample that finds no room is lost and counted.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
 } samples SEC(".maps");
+
+static __always_inline __u32 walker_of(__u32 kind)
+{
+	return kind == SAMPLE_CPU   ? WALKER_CLOCK
+	       : kind == SAMPLE_OFF ? WALKER_SWITCH
+				    : WALKER_CALL;
+}
 
 /*
  * Takes the stack of the current thread. User space alone counts for a thread
@@ -26,7 +35,8 @@ struct {
 static __always_inline void take_sample(struct account *account, void *ctx, __u64 now,
 					__u32 kind, __u32 number, __u32 weight)
 {
-	struct sample *sample = bpf_ringbuf_reserve(&samples, sizeof(*sample), 0);
+	struct sample *sample = walk_stack(ctx, walker_of(kind), kind != SAMPLE_CALL);
+	__u32 frames;
 
 	if (!sample) {
 		account->lost++;
@@ -37,14 +47,13 @@ static __always_inline void take_sample(struct account *account, void *ctx, __u6
 	sample->kind = kind;
 	sample->number = number;
 	sample->weight = weight;
-	sample->kernel_bytes = 0;
-	if (kind != SAMPLE_CALL)
-		sample->kernel_bytes =
-		    bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
-	sample->user_bytes =
-	    bpf_get_stack(ctx, sample->user, sizeof(sample->user), BPF_F_USER_STACK);
-	bpf_ringbuf_submit(sample, BPF_RB_NO_WAKEUP);
-	account->emitted++;
+	sample->pad = 0;
+	frames = (sample->kernel_frames + sample->user_frames) & FRAME_MASK;
+	if (bpf_ringbuf_output(&samples, sample, SAMPLE_HEAD + frames * sizeof(__u64),
+			       BPF_RB_NO_WAKEUP))
+		account->lost++;
+	else
+		account->emitted++;
 }
 
 static __always_inline void handle_sample(struct cpu *cpu, void *ctx)

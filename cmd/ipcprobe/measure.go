@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,7 @@ type measurement struct {
 	samples  *profile.Collector
 	upstream results.UpstreamSums
 	family   *results.Family
+	coverage results.Coverage
 	stacks   []results.Stack // distinct ones, in the order of Sample.Stack
 	loss     *results.Loss
 	costs    []results.ProgramCost
@@ -303,10 +305,27 @@ func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (e
 		m.warn("kernel functions have no names: %v", err)
 	}
 	m.stacks = probes.Stacks(kernel, process)
+	m.addCoverage(probes.Coverage())
 	if err := process.Problems(); err != nil {
 		m.warn("some functions have no names: %v", err)
 	}
 	return nil
+}
+
+// coveredEnough is the percentage of the target's code that stacks should be
+// walked through; some percent of any code only align it.
+const coveredEnough = 90
+
+// addCoverage says where stacks will be cut.
+func (m *measurement) addCoverage(c results.Coverage) {
+	if m.coverage = c; c.Pct() >= coveredEnough {
+		return
+	}
+	text := fmt.Sprintf("stacks can be walked through %.0f %% of the target's code only", c.Pct())
+	if len(c.Lacking) > 0 {
+		text += "; what lacks unwind tables: " + strings.Join(c.Lacking, ", ")
+	}
+	m.warn("%s", text)
 }
 
 // monotonic reads CLOCK_MONOTONIC, ns.

@@ -86,7 +86,9 @@ func FuzzParse(f *testing.F) {
 			if m.End < m.Start {
 				t.Errorf("%+v ends before it starts", m)
 			}
-			m.Object()
+			if m.Object() == "" {
+				t.Errorf("%+v has no name", m)
+			}
 		}
 	})
 }

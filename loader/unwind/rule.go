@@ -40,8 +40,9 @@ type Rule struct {
 	_                          [4]uint8
 }
 
-// ruleBound is the number of rules that a row can tell apart.
-const ruleBound = 1 << 16
+// RuleBound is the most rules that there can be. A process with the usual
+// libraries has some hundred.
+const RuleBound = 1 << 14
 
 // ruleUnsupported is the index of the zero Rule, which every dictionary has.
 const ruleUnsupported = 0
@@ -65,7 +66,7 @@ func (r *Rules) add(rule Rule) uint16 {
 	if i, known := r.index[rule]; known {
 		return i
 	}
-	if len(r.list) == ruleBound {
+	if len(r.list) == RuleBound {
 		return ruleUnsupported
 	}
 	i := uint16(len(r.list))

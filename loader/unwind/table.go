@@ -39,6 +39,25 @@ type Table struct {
 	Covered   uint64 // of them, in functions that were read
 	Unread    int    // functions that could not be read
 	Err       error  // why, of the first; nil if all could
+
+	segments []segment
+}
+
+// Place says at which address the table's Base stands in a process that has the
+// object's file mapped at start, from offset on; false where the object maps no
+// code from there.
+func (t *Table) Place(start, offset uint64) (base uint64, ok bool) {
+	for _, s := range t.segments {
+		if s.kind != elf.PT_LOAD || !s.executable {
+			continue
+		}
+		// A mapping begins at a page; a debugger or a change of rights may have
+		// split it.
+		if page := s.offset &^ 0xfff; offset >= page && offset-page < s.fileSize+0xfff {
+			return start - (s.start + offset - s.offset) + t.Base, true
+		}
+	}
+	return 0, false
 }
 
 // Find is the row that holds at an address of the object; false in a gap.
@@ -87,7 +106,7 @@ func Compile(file io.ReaderAt, size int64, rules *Rules) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Base: o.base(), Code: o.code()}
+	t := &Table{Base: o.base(), Code: o.code(), segments: o.segments}
 	f, err := openFrames(o)
 	if err != nil {
 		return t, err

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/loader/unwind"
+)
+
+// Rows and rules are copied into the kernel as they stand.
+func TestRowsAndRulesAreLaidOutAsTheWalkReadsThem(t *testing.T) {
+	for _, pair := range [][2]reflect.Type{
+		{reflect.TypeFor[unwind.Row](), reflect.TypeFor[bpf.ProbeUnwindRow]()},
+		{reflect.TypeFor[unwind.Rule](), reflect.TypeFor[bpf.ProbeUnwindRule]()},
+	} {
+		ours, theirs := fields(pair[0]), fields(pair[1])
+		if pair[0].Size() != pair[1].Size() || !reflect.DeepEqual(ours, theirs) {
+			t.Errorf("%v of %d bytes, with fields (offset, size) %v; in C %d bytes, %v",
+				pair[0], pair[0].Size(), ours, pair[1].Size(), theirs)
+		}
+	}
+	for c, ours := range map[bpf.ProbeUnwindCfa]unwind.Kind{
+		bpf.ProbeUnwindCfaUNWIND_CFA_UNSUPPORTED: unwind.CFAUnsupported,
+		bpf.ProbeUnwindCfaUNWIND_CFA_REGISTER:    unwind.CFARegister,
+		bpf.ProbeUnwindCfaUNWIND_CFA_LOAD:        unwind.CFALoad,
+		bpf.ProbeUnwindCfaUNWIND_CFA_INDEXED:     unwind.CFAIndexed,
+		bpf.ProbeUnwindCfaUNWIND_CFA_STUB:        unwind.CFAStub,
+	} {
+		if int(c) != int(ours) {
+			t.Errorf("a kind of CFA is %d in C and %d in Go", c, ours)
+		}
+	}
+	for c, ours := range map[bpf.ProbeUnwindWhere]unwind.Where{
+		bpf.ProbeUnwindWhereUNWIND_UNSUPPORTED: unwind.Unsupported,
+		bpf.ProbeUnwindWhereUNWIND_SAME:        unwind.Same,
+		bpf.ProbeUnwindWhereUNWIND_UNDEFINED:   unwind.Undefined,
+		bpf.ProbeUnwindWhereUNWIND_AT_CFA:      unwind.AtCFA,
+		bpf.ProbeUnwindWhereUNWIND_AT_STACK:    unwind.AtStack,
+		bpf.ProbeUnwindWhereUNWIND_AT_FRAME:    unwind.AtFrame,
+		bpf.ProbeUnwindWhereUNWIND_IS_CFA:      unwind.IsCFA,
+		bpf.ProbeUnwindWhereUNWIND_IN_REGISTER: unwind.InRegister,
+	} {
+		if int(c) != int(ours) {
+			t.Errorf("a place of a register is %d in C and %d in Go", c, ours)
+		}
+	}
+	if unwind.Gap != 1 {
+		t.Errorf("the flag of a gap is %d in Go, 1 in C", unwind.Gap)
+	}
+}
+
+func fields(of reflect.Type) (list [][2]uintptr) {
+	for i := range of.NumField() {
+		if f := of.Field(i); f.Type.Size() > 0 {
+			list = append(list, [2]uintptr{f.Offset, f.Type.Size()})
+		}
+	}
+	return list
+}
+
+func TestEveryEndOfAWalkHasWords(t *testing.T) {
+	for end, words := range unwindEnds {
+		if words == "" {
+			t.Errorf("end %d of a walk has no words", end)
+		}
+	}
+}
+
+func TestOwnCodeIsCovered(t *testing.T) {
+	tables := newTables()
+	if err := tables.follow(os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+	c := tables.coverage()
+	if c.Bytes == 0 || len(tables.objects) == 0 {
+		t.Fatalf("this process has no code: %+v", c)
+	}
+	// Go writes no .eh_frame; the vDSO has one.
+	for id, o := range tables.objects {
+		if id.name == "[vdso]" && (o.err != nil || len(o.rows) == 0 || o.table.Unread > 0) {
+			t.Errorf("the vDSO has %d rows: %v, %v", len(o.rows), o.err, o.table.Err)
+		}
+	}
+	if len(c.Lacking) == 0 || c.Pct() > 50 {
+		t.Errorf("a Go program is covered to %.1f %%, lacking %q", c.Pct(), c.Lacking)
+	}
+}

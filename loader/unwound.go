@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipcprobe/ipcprobe/bpf"
+)
+
+// frameExact is FRAME_EXACT of bpf/src/record.h: the code stopped at the address,
+// and did not call behind the byte before it.
+const frameExact = 1 << 63
+
+// unwindEnds say how a walk ended, by enum unwind_end of bpf/src/unwind.h.
+var unwindEnds = [bpf.ProbeUnwindEndUNWIND_ENDS]string{
+	bpf.ProbeUnwindEndUNWIND_WALKING:       "walk without an end",
+	bpf.ProbeUnwindEndUNWIND_OUTERMOST:     "thread's start",
+	bpf.ProbeUnwindEndUNWIND_ZERO:          "return address 0",
+	bpf.ProbeUnwindEndUNWIND_NO_USER:       "no user code",
+	bpf.ProbeUnwindEndUNWIND_DEEP:          "more than 127 frames",
+	bpf.ProbeUnwindEndUNWIND_PROCESS:       "process without tables",
+	bpf.ProbeUnwindEndUNWIND_UNMAPPED:      "address outside all code",
+	bpf.ProbeUnwindEndUNWIND_ANONYMOUS:     "code that lies in no file",
+	bpf.ProbeUnwindEndUNWIND_NO_TABLE:      "object without unwind table",
+	bpf.ProbeUnwindEndUNWIND_BROKEN:        "object that can't be read",
+	bpf.ProbeUnwindEndUNWIND_FULL:          "no room for the object's table",
+	bpf.ProbeUnwindEndUNWIND_NO_ROW:        "code that the table leaves out",
+	bpf.ProbeUnwindEndUNWIND_RULE:          "unknown form of rule",
+	bpf.ProbeUnwindEndUNWIND_REGISTER:      "register is lost",
+	bpf.ProbeUnwindEndUNWIND_NOT_RESIDENT:  "stack page not in memory",
+	bpf.ProbeUnwindEndUNWIND_NOT_ABOVE:     "caller's frame not above",
+	bpf.ProbeUnwindEndUNWIND_OTHER_MACHINE: "32-bit code",
+}
+
+// complete says that a walk came to where the thread starts.
+func complete(end bpf.ProbeUnwindEnd) bool {
+	switch end {
+	case bpf.ProbeUnwindEndUNWIND_OUTERMOST, bpf.ProbeUnwindEndUNWIND_ZERO, bpf.ProbeUnwindEndUNWIND_NO_USER:
+		return true
+	}
+	return false
+}
+
+// lookAgain is how soon after the last look at the mappings the next one may
+// follow while the probes are on: code that is in no table may stay so.
+const lookAgain = 100 * time.Millisecond
+
+// refreshTables follows the target's mappings again, and those of its children.
+func (p *Probes) refreshTables() error {
+	if p.tables == nil {
+		return nil
+	}
+	p.looked, p.missed = monotonic(), p.misses()
+	return p.compileTables()
+}
+
+// compileTables makes tables of what the target and its children have mapped.
+// That one of them has ended is no error here: what is known of it stays.
+func (p *Probes) compileTables() error {
+	if p.tables == nil {
+		return nil
+	}
+	pids := []int{p.options.Target}
+	if p.options.Children != nil {
+		children, err := p.options.Children()
+		if err != nil {
+			return fmt.Errorf("unwind stacks of the target's children: %w", err)
+		}
+		pids = append(pids, children...)
+	}
+	p.tables.keep(pids)
+	if err := p.tables.refresh(); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+// refreshOnMisses does so when walks have ended where no code was known: the
+// target has loaded a library, or run another program.
+func (p *Probes) refreshOnMisses() error {
+	if p.tables == nil || p.misses() == p.missed || time.Duration(monotonic()-p.looked) < lookAgain {
+		return nil
+	}
+	return p.refreshTables()
+}
+
+// misses counts the walks that ended for want of a mapping.
+func (p *Probes) misses() uint64 {
+	var ends [32]uint64
+	if err := p.objects.UnwindEnds.Get(&ends); err != nil {
+		return 0
+	}
+	return ends[bpf.ProbeUnwindEndUNWIND_PROCESS] + ends[bpf.ProbeUnwindEndUNWIND_UNMAPPED] +
+		ends[bpf.ProbeUnwindEndUNWIND_NO_ROW]
+}
