@@ -203,13 +203,27 @@ func (o *runOptions) closedLoop() bool {
 }
 
 // run measures and reports. Its error is what kept it from either.
-func run(ctx context.Context, o *runOptions, stdout, stderr io.Writer) (err error) {
+func run(ctx context.Context, o *runOptions, stdout, stderr io.Writer) error {
 	if err := checkPrivileges(); err != nil {
 		return err
 	}
+	result, err := perform(ctx, o, stderr)
+	if result == nil {
+		return err
+	}
+	// What was measured is shown also where it couldn't be stored.
+	if shown := show(stdout, stderr, o, result, err == nil); shown != nil || err != nil {
+		return errors.Join(shown, err)
+	}
+	return verdict(ctx, result)
+}
+
+// perform measures and stores. Without a result there is nothing to report; with
+// one, the error says why it couldn't be stored.
+func perform(ctx context.Context, o *runOptions, stderr io.Writer) (result *results.Result, err error) {
 	folder, err := createFolder(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -218,15 +232,10 @@ func run(ctx context.Context, o *runOptions, stdout, stderr io.Writer) (err erro
 	}()
 	m, err := measure(ctx, o, stderr)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	result := assemble(m)
-	// What was measured is shown also where it can't be stored.
-	written := write(folder, result, m)
-	if err := show(stdout, stderr, o, result, written == nil); err != nil || written != nil {
-		return errors.Join(err, written)
-	}
-	return verdict(ctx, result)
+	result = assemble(m)
+	return result, write(folder, result, m)
 }
 
 // verdict is the exit code that a result deserves.

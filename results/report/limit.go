@@ -21,7 +21,7 @@ func limits(r *results.Result) []block {
 		var word text
 		switch {
 		case withheld(r):
-			word = in(warned, "not judged")
+			word, measured = in(warned, "not judged"), dash
 		case l.Met:
 			word = in(good, "met")
 		case l.Inconclusive():
@@ -46,8 +46,8 @@ func measure(of string, x float64) string {
 	switch of {
 	case "ns":
 		return duration(x)
-	case "bytes":
-		return bytesize(x)
+	case "bytes": // decimal, as limits are mostly given: 50MB
+		return unit(significant(x/1e6), "MB")
 	case "percent":
 		return percent(x)
 	case "bytes/1000 requests":

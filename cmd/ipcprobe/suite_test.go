@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
+	"github.com/ipcprobe/ipcprobe/results/limit"
+	"github.com/ipcprobe/ipcprobe/results/store"
+)
+
+func suiteOf(t *testing.T, limits string) *suiteOptions {
+	t.Helper()
+	options := load.Defaults()
+	o := &suiteOptions{run: runOptions{budget: 3, name: "v1", build: "v1", format: "text", quiet: true, load: &options},
+		parent: t.TempDir(), rate: 500}
+	if limits != "" {
+		if err := o.run.memory.limits.Set(limits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o
+}
+
+func TestTheTargetsOfASuiteAreLimits(t *testing.T) {
+	var targets limit.Flag
+	if err := targets.Set(suiteTargets); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		limits string
+		kind   results.SuiteKind
+		want   string
+	}{
+		{"", results.SuiteThroughput, "throughput>5000"},
+		{"", results.SuiteLatency, "p99<1e+07"},
+		{"", results.SuiteMemory, "rss<5e+07"},
+		{"", results.SuiteCPU, "cpu<30"},
+		{"throughput>9000,p50<1ms,leak=none", results.SuiteThroughput, "throughput>9000"},
+		{"throughput>9000,p50<1ms,leak=none", results.SuiteLatency, "p50<1e+06,p99<1e+07"},
+		{"throughput>9000,p50<1ms,leak=none", results.SuiteMemory, "leak=none,rss<5e+07"},
+	} {
+		rules := limit.Flag{Rules: suiteOf(t, row.limits).rulesOf(row.kind)}
+		if rules.String() != row.want {
+			t.Errorf("%s with %q: %s, want %s", row.kind, row.limits, &rules, row.want)
+		}
+	}
+	// Each metric that there is has one phase that judges it.
+	for _, metric := range limit.Metrics() {
+		if kind, named := answeredBy[metric]; named && kind == results.SuiteLatency {
+			t.Errorf("%s is named, and needs not be", metric)
+		}
+	}
+}
+
+func TestARateThatTheServerCanBear(t *testing.T) {
+	o := suiteOf(t, "")
+	o.rate = 2500
+	answered := func(rate float64) *results.Suite {
+		return &results.Suite{Phases: []results.SuitePhase{{Result: &results.Result{Load: &results.Load{AchievedRPS: &rate}}}}}
+	}
+	for _, row := range []struct{ answers, rate float64 }{{100_000, 2500}, {4200, 2500}, {1000, 600}, {1, 1}} {
+		if got := o.fixedRate(answered(row.answers)); got != row.rate {
+			t.Errorf("a server that answers %v/s is asked %v/s, want %v", row.answers, got, row.rate)
+		}
+	}
+	if got := o.fixedRate(&results.Suite{}); got != 2500 {
+		t.Errorf("before anything is known the rate is %v", got)
+	}
+}
+
+// A suite that broke off goes on with --resume, and ends with the same set of runs
+// as one that did not.
+func TestASuiteGoesOnWhereItBrokeOff(t *testing.T) {
+	kerneltest.Privileged(t)
+	o := suiteOf(t, "errors<50%")
+	o.run.pid = startGateway(t, "--no-nats")
+	o.short = time.Second
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var printed bytes.Buffer
+	err := suite(ctx, o, &cutAfter{&printed, "IPC Latency Benchmark", cancel}, io.Discard)
+	if err == nil {
+		t.Fatal("a suite that is cut short ends as if nothing were wrong")
+	}
+	if _, err := os.Stat(filepath.Join(o.parent, "v1_baseline.md")); err == nil {
+		t.Fatal("there is a baseline of half a suite")
+	}
+	first := whenBegan(t, o, results.SuiteThroughput)
+	if err := suite(context.Background(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "it is there already") {
+		t.Fatalf("a finished phase was to be replaced without --force: %v", err)
+	}
+	o.resume = true
+	printed.Reset()
+	err = suite(context.Background(), o, &printed, io.Discard)
+	var code exit
+	if err != nil && !errors.As(err, &code) {
+		t.Fatal(err)
+	}
+	for _, title := range []string{"IPC Throughput Benchmark", "IPC Latency Benchmark", "Memory Benchmark", "CPU Benchmark", "Targets"} {
+		if strings.Count(printed.String(), title) != 1 {
+			t.Errorf("%q does not stand once in:\n%s", title, printed.String())
+		}
+	}
+	if again := whenBegan(t, o, results.SuiteThroughput); again != first {
+		t.Error("the finished phase was measured again")
+	}
+	for _, kind := range suiteKinds {
+		whenBegan(t, o, kind)
+	}
+	text, err := os.ReadFile(filepath.Join(o.parent, "v1_baseline.md"))
+	if err != nil || !strings.Contains(string(text), "| `throughput` |") {
+		t.Errorf("the baseline: %v\n%s", err, text)
+	}
+	o.run.load.Connections++
+	if err := suite(context.Background(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "--connections was 4 and is now 5") {
+		t.Errorf("resumed with another load: %v", err)
+	}
+}
+
+func whenBegan(t *testing.T, o *suiteOptions, kind results.SuiteKind) string {
+	t.Helper()
+	r, err := store.Open(o.phase(kind, o.rate).out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Run.StartedAt
+}
+
+// cutAfter cancels once a word was written.
+type cutAfter struct {
+	to     io.Writer
+	word   string
+	cancel context.CancelFunc
+}
+
+func (c *cutAfter) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), c.word) {
+		c.cancel()
+	}
+	return c.to.Write(p)
+}
