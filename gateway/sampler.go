@@ -5,27 +5,41 @@
 package gateway
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// DefaultPace is how often a Sampler looks, unless a look is so dear that it
-// would take more than 1 % of the time.
-const DefaultPace = 100 * time.Millisecond
+const (
+	// DefaultPace is how often a Sampler looks, unless a look is so dear that it
+	// would take more than 1 % of the time.
+	DefaultPace = 100 * time.Millisecond
+	// glancePace is how often it glances between two looks: a peak of 20 ms is
+	// not missed.
+	glancePace = 10 * time.Millisecond
+	// looksMost is how many looks are kept; beyond, every second is dropped and
+	// the pace halved.
+	looksMost = 16384
+	// Settling: so many looks in a row that differ by less than a share of RSS.
+	settlePace  = 50 * time.Millisecond
+	settleLooks = 4
+	settleShare = 1000
+)
 
-// Sampler looks at a target's memory until it is closed.
+// Sampler looks at a target's memory until it is closed: all figures every pace,
+// and in between the resident set alone, for its peak.
 type Sampler struct {
 	reader *MemoryReader
+	pace   time.Duration
 	stop   chan struct{}
 	over   chan struct{}
 	once   sync.Once
 
-	mu                sync.Mutex
-	first, last, most Memory
-	looks             int
-	ended             bool
+	mu     sync.Mutex
+	record results.MemoryRecord
+	last   results.MemoryLook
 }
 
 // StartSampler takes the baseline at once and then looks every pace (0:
@@ -38,19 +52,20 @@ func StartSampler(t *Target, pace time.Duration) (*Sampler, error) {
 	if pace <= 0 {
 		pace = DefaultPace
 	}
-	s := &Sampler{reader: reader, stop: make(chan struct{}), over: make(chan struct{})}
+	s := &Sampler{reader: reader, pace: pace, stop: make(chan struct{}), over: make(chan struct{})}
 	if _, err := s.look(); err != nil {
 		_ = reader.Close()
 		return nil, err
 	}
-	go s.run(pace)
+	go s.run()
 	return s, nil
 }
 
-func (s *Sampler) run(pace time.Duration) {
+func (s *Sampler) run() {
 	defer close(s.over)
-	timer := time.NewTimer(pace)
+	timer := time.NewTimer(min(s.pace, glancePace))
 	defer timer.Stop()
+	due := time.Now().Add(s.pace)
 	for {
 		select {
 		case <-s.stop:
@@ -58,38 +73,72 @@ func (s *Sampler) run(pace time.Duration) {
 			return
 		case <-timer.C:
 		}
-		cost, err := s.look()
-		if err != nil {
-			return
+		if now := time.Now(); now.Before(due) {
+			s.glance()
+		} else {
+			cost, err := s.look()
+			if err != nil {
+				return
+			}
+			due = now.Add(max(s.lookPace(), 100*cost))
 		}
-		timer.Reset(max(pace, 100*cost))
+		timer.Reset(min(s.lookPace(), glancePace))
 	}
 }
 
 // look takes one reading and says how long that took.
 func (s *Sampler) look() (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	begin := time.Now()
 	m, err := s.reader.Read()
 	cost := time.Since(begin)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err != nil {
-		s.ended = true
+		s.record.Ended = true
 		return cost, err
 	}
-	if s.looks == 0 {
-		s.first, s.most = m, m
-	}
-	if m.RSS > s.most.RSS {
-		s.most = m
-	}
 	s.last = m
-	s.looks++
+	s.record.Looks = append(s.record.Looks, m)
+	if len(s.record.Looks) > looksMost {
+		s.thin()
+	}
 	return cost, nil
 }
 
+func (s *Sampler) lookPace() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pace
+}
+
+// thin drops every second look but the first and the last.
+func (s *Sampler) thin() {
+	all := s.record.Looks
+	kept := all[:1]
+	for i := 2; i < len(all); i += 2 {
+		kept = append(kept, all[i])
+	}
+	s.record.Looks = kept
+	s.pace *= 2
+}
+
+// glance looks for a new peak. What statm tells is a little off, so a new peak is
+// read again where the figure is exact.
+func (s *Sampler) glance() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rss, err := s.reader.Glance()
+	if err != nil || rss <= s.record.Glanced || rss <= s.last.RSS {
+		return
+	}
+	var m results.MemoryLook
+	if s.reader.readStatus(&m) == nil {
+		s.record.Glanced = max(s.record.Glanced, m.RSS)
+	}
+}
+
 // Now gives the latest reading.
-func (s *Sampler) Now() Memory {
+func (s *Sampler) Now() results.MemoryLook {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last
@@ -100,22 +149,50 @@ func (s *Sampler) Now() Memory {
 func (s *Sampler) Ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ended
+	return s.record.Ended
 }
 
-// Memory sums up what was seen: the baseline is the first reading, the final
-// figure the last, the peak the largest reading, or VmHWM where that grew during
-// the watch: then the process had its highest RSS ever between two looks.
-func (s *Sampler) Memory() results.Memory {
+// Settle waits until the resident set no longer changes, at most so long: what is
+// given back late by the allocator belongs into the final reading. It returns
+// early when ctx ends.
+func (s *Sampler) Settle(ctx context.Context, most time.Duration) {
+	begin := time.Now()
+	ticks := time.NewTicker(settlePace)
+	defer ticks.Stop()
+	alike := 0
+	before := s.Now().RSS
+	for time.Since(begin) < most && !s.Ended() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.over:
+			return
+		case <-ticks.C:
+		}
+		if _, err := s.look(); err != nil {
+			return
+		}
+		rss := s.Now().RSS
+		if alike++; max(rss-before, before-rss) > before/settleShare {
+			alike = 0
+		}
+		before = rss
+		if alike >= settleLooks {
+			break
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := results.Memory{RSSBaselineBytes: s.first.RSS, RSSPeakBytes: s.most.RSS,
-		RSSFinalBytes: s.last.RSS, Source: s.first.Source}
-	if s.last.Peak > s.first.Peak && s.last.Peak > m.RSSPeakBytes {
-		m.RSSPeakBytes = s.last.Peak
-		m.Source += ", VmHWM"
-	}
-	return m
+	s.record.Settled, s.record.SettleNs = alike >= settleLooks, time.Since(begin).Nanoseconds()
+}
+
+// Record is all that was seen. It is the caller's.
+func (s *Sampler) Record() results.MemoryRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.record
+	r.Looks = append([]results.MemoryLook(nil), r.Looks...)
+	return r
 }
 
 // Close takes the final reading and ends the looking. It may be called again.

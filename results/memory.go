@@ -36,6 +36,35 @@ type MemoryParts struct {
 	FileBytes int64 `json:"file_bytes"`      // pages of mapped files and shared memory
 }
 
+// MemoryLook is one look at a process's memory, in bytes. What the kernel does
+// not tell is -1.
+type MemoryLook struct {
+	At     int64  // CLOCK_MONOTONIC, ns
+	RSS    int64  // pages in memory, shared ones in full
+	PSS    int64  // the same, each shared page divided by its users
+	Anon   int64  // of RSS: heap, stacks, private data
+	File   int64  // of RSS: pages of mapped files and shared memory
+	Peak   int64  // the highest RSS of the process's life so far (VmHWM)
+	Minor  int64  // page faults so far, all threads, ended ones too
+	Major  int64  // of those that waited for a disk
+	Source string // the file of /proc that RSS is from: "smaps_rollup" or "status"
+}
+
+// MemoryRecord is all that was seen of a process's memory.
+type MemoryRecord struct {
+	Looks    []MemoryLook // in order of time
+	Glanced  int64        // the largest RSS of the quick looks between them; 0: there were none
+	Settled  bool         // the last look found RSS as the looks before it did
+	SettleNs int64        // how long that took, from the load's end
+	Ended    bool         // the process ended meanwhile: the last look is from before
+}
+
+// RequestCount is how many requests had been answered at a moment, errors included.
+type RequestCount struct {
+	At    int64 // CLOCK_MONOTONIC, ns
+	Count int64
+}
+
 // MemoryPoint is one look. A curve is thinned to at most some hundred points;
 // each keeps the largest RSS of the looks that it stands for.
 type MemoryPoint struct {

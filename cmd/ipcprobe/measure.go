@@ -46,7 +46,8 @@ type measurement struct {
 	loss     *results.Loss
 	costs    []results.ProgramCost
 	memory   results.Memory
-	blocks   *results.Heap // nil: not asked for, or not to be had
+	blocks   *results.Heap          // nil: not asked for, or not to be had
+	counts   []results.RequestCount // answered, over time
 	machine  results.Environment
 	warnings []string
 	ended    string        // how the target ended, when it did
@@ -113,12 +114,10 @@ func (m *measurement) watch(ctx context.Context, stderr io.Writer) error {
 	if err := look(ctx, watcher, stderr); err != nil {
 		return endedFirst(watcher, err)
 	}
-	if err := memory.Close(); err != nil {
-		m.warn("%v", err)
-	}
-	m.memory = memory.Memory()
+	m.settle(ctx, memory)
 	m.followHeap(ctx, watcher, stderr)
 	m.memory.Heap = m.blocks
+	m.judgeLeak()
 	after, err := gateway.MachineTicks()
 	if err != nil {
 		return err
@@ -244,6 +243,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	defer placement.Close()
 	stopProgress := showProgress(stderr, o.quiet, o.load.Warmup+o.load.Duration, generator)
 	err = d.run(ctx)
+	m.counts = d.counts
 	stopProgress()
 	if err != nil {
 		return err
@@ -253,6 +253,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	if m.totals, err = generator.Stop(); err != nil && m.ended == "" {
 		m.warn("%v", err)
 	}
+	m.countTo()
 	m.addLate(generator.Late())
 	m.warnOfEndings()
 	m.warnOfShape(ctx)

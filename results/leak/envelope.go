@@ -15,12 +15,11 @@ type Sample struct {
 }
 
 // clean sorts the samples by requests. Of several at one number of requests the
-// smallest stays: nothing was answered meanwhile, so what went was not retained.
+// first stays: the others are of a process at rest, and what it gives back then
+// can't be held against what it holds under load.
 func clean(samples []Sample) []Sample {
 	all := slices.Clone(samples)
-	slices.SortFunc(all, func(a, b Sample) int {
-		return cmp.Or(cmp.Compare(a.Requests, b.Requests), cmp.Compare(a.Bytes, b.Bytes))
-	})
+	slices.SortStableFunc(all, func(a, b Sample) int { return cmp.Compare(a.Requests, b.Requests) })
 	return slices.CompactFunc(all, func(a, b Sample) bool { return a.Requests == b.Requests })
 }
 

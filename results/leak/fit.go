@@ -167,10 +167,10 @@ func medianSlope(values []float64) float64 {
 	return (slopes[(n-1)/2] + slopes[n/2]) / 2
 }
 
-// medianPace is the pace of the stretch in the middle of them all.
-func (f *fit) medianPace() float64 {
-	sorted := slices.Sorted(slices.Values(f.paces))
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+// lastPace is the mean pace of the last third.
+func (f *fit) lastPace() float64 {
+	pace, _ := moments(f.paces[len(f.paces)-len(f.paces)/3:])
+	return pace
 }
 
 func moments(values []float64) (mean, deviation float64) {

@@ -22,11 +22,15 @@ const (
 func FromHeap(h *results.Heap) results.Leak {
 	var all []Sample
 	bySite := make([][]Sample, len(h.All))
-	for i := range h.Moments {
-		m := &h.Moments[i]
+	moments := loaded(h.Moments)
+	for i := range moments {
+		m := &moments[i]
 		all = append(all, Sample{m.Requests, m.LiveBytes + m.MappedBytes})
 	}
-	for _, m := range withSites(h.Moments) {
+	for _, m := range moments {
+		if m.Sites == nil {
+			continue // only the sums were read, or nothing is held
+		}
 		held := map[int]int64{}
 		for _, s := range m.Sites {
 			held[s.Site] += s.Bytes
@@ -76,11 +80,11 @@ func bySites(leak *results.Leak, sum float64, interval [2]float64) {
 	leak.Resolution = &resolution
 }
 
-// withSites are the moments at which the sites were read.
-func withSites(moments []results.HeapMoment) []results.HeapMoment {
+// loaded are the moments that are not of a rest: see FromCurve.
+func loaded(moments []results.HeapMoment) []results.HeapMoment {
 	var out []results.HeapMoment
 	for _, m := range moments {
-		if m.Sites != nil {
+		if !m.Rest {
 			out = append(out, m)
 		}
 	}

@@ -85,13 +85,13 @@ func (f *fit) length() float64 { return f.width * float64(len(f.paces)) }
 
 // figures fills in slope, interval and resolution.
 func figures(leak *results.Leak, f *fit, view View) {
-	per := 1000 * f.slope
-	if leak.Verdict == results.LeakNone && !f.steady() {
-		// Growth that came in a few leaps is no pace: what goes on is the median.
-		per = 1000 * max(0, min(f.slope, f.medianPace()))
+	per, low := 1000*f.slope, 1000*f.low
+	if leak.Verdict == results.LeakNone {
+		// What has come to its end is no pace: what goes on is that of the end.
+		per, low = 1000*min(f.slope, f.lastPace()), 0
 	}
 	leak.BytesPer1000 = &per
-	leak.Interval = &[2]float64{min(per, 1000*f.low), max(per, 1000*f.high)}
+	leak.Interval = &[2]float64{min(per, low), max(per, 1000*f.high)}
 	resolution := 1000 * max((f.high-f.low)/2, view.least()/f.length())
 	leak.Resolution = &resolution
 }

@@ -116,8 +116,7 @@ func healthy() *results.Result {
 			BatchingHeadroomPct: 48.6, BatchingInterval: &[2]float64{43.5, 48.6},
 			Batching: []results.Batching{{Calls: 2, HeadroomPct: 19.5}, {Calls: 8, HeadroomPct: 40.1}, {Calls: 32, HeadroomPct: 46.4}},
 			Advice:   results.AdviseCalls},
-		Memory: &results.Memory{RSSBaselineBytes: 12_582_912, RSSPeakBytes: 47_185_920, RSSFinalBytes: 13_631_488,
-			Source: "/proc/4242/smaps_rollup"},
+		Memory: remembered(),
 		Overhead: &results.Overhead{ThroughputPct: ptr(1.42), CPUPct: ptr(2.1), Interval: &[2]float64{0.61, 2.2},
 			CPUInterval: &[2]float64{1.2, 3.1}, Quoted: "throughput", Pairs: 9, ProbedSharePct: 49.8,
 			Programs: []results.ProgramCost{{Name: "sock_send_length", Runs: 412_000, NsPerRun: 112.4},
@@ -134,6 +133,31 @@ func healthy() *results.Result {
 	}
 	r.Syscalls[1].Errors = map[string]int64{"EAGAIN": 206_030, "ECONNRESET": 2}
 	return r
+}
+
+// remembered is the memory of a process that took much once and gave it back.
+func remembered() *results.Memory {
+	m := &results.Memory{RSSBaselineBytes: 12_582_912, RSSPeakBytes: 47_185_920, RSSFinalBytes: 13_631_488,
+		Source: "smaps_rollup", PeakSource: "VmHWM", LifePeak: 47_185_920, SettleNs: 250e6, Settled: true, FaultsPerRequest: ptr(0.034),
+		Baseline: &results.MemoryParts{RSSBytes: 12_582_912, PSSBytes: 9_582_912, AnonBytes: 7_340_032, FileBytes: 5_242_880},
+		Largest:  &results.MemoryParts{RSSBytes: 40_582_912, PSSBytes: 37_582_912, AnonBytes: 35_340_032, FileBytes: 5_242_880},
+		Final:    &results.MemoryParts{RSSBytes: 13_631_488, PSSBytes: 10_582_912, AnonBytes: 8_388_608, FileBytes: 5_242_880},
+		Faults:   []results.MemoryOrigin{{Kind: "fault", Count: 6_812, Frames: []string{"json_load_callback", "decode", "main", "_start"}}},
+		Growth: []results.MemoryOrigin{{Kind: "brk", Count: 21, Bytes: 2_838_528, Frames: []string{"__brk", "__sbrk", "sysmalloc", "malloc"}},
+			{Kind: "munmap", Count: 3, Bytes: -405_504}},
+		Leak: &results.Leak{Verdict: results.LeakNone, BytesPer1000: ptr(120.0), Interval: &[2]float64{0, 1_900}, Resolution: ptr(6_900.0),
+			View: "rss", Requests: 260_960, Reason: "what is kept does not grow with the requests"}}
+	for i := range 40 {
+		size := int64(12_582_912)
+		if i >= 2 && i < 38 {
+			size = 13_631_488
+		}
+		if i >= 15 && i < 17 {
+			size = 40_582_912
+		}
+		m.Curve = append(m.Curve, results.MemoryPoint{AtNs: int64(i) * 25e7, Requests: int64(min(max(i-2, 0), 36)) * 11_444, RSSBytes: size})
+	}
+	return m
 }
 
 func call(name string, calls, requests int64, bytes *float64, d *results.Distribution) results.Syscall {
@@ -167,6 +191,9 @@ func openLoop() *results.Result {
 		{Thread: 4242, Process: 4242, Name: "ipc-gateway", Calls: 112_060, TotalNs: 14e8}}
 	r.Syscalls[2].Threads = []results.SyscallThread{{Thread: 4242, Process: 4242, Name: "ipc-gateway", Calls: 206_000, TotalNs: 12e8}}
 	r.Target.Children = &results.Family{Processes: 2, Followed: true}
+	r.Memory.Leak = &results.Leak{Verdict: results.LeakInconclusive, View: "rss", Requests: 5_000,
+		Reason: "5,000 requests are too few to tell a leak from a pool that grows; 15,000 can"}
+	r.Memory.EarlierPeak, r.Memory.LifePeak, r.Memory.PeakSource = true, 64<<20, "smaps_rollup"
 	r.Target.NATS = &results.NATS{Published: 110_002, Received: 110_002, Answered: 110_002}
 	r.Warn("the steal time of the machine was 0.3 %; see docs/measuring")
 	return r
@@ -235,7 +262,11 @@ func hostile() *results.Result {
 	}
 	r.CPU.Top[1].Function = "std::vector<std::pair<int, char const*>, std::allocator<std::pair<int, char const*> > >::operator[](unsigned long) const | `"
 	r.CPU.Top[2].Function = "e\u0301\u0301\u0301\u0301 zalgo and 👩‍👩‍👧 family, flag 🇩🇪, ﷽"
-	r.Memory.Source = evil
+	r.Memory.Source, r.Memory.PeakSource = evil, evil
+	r.Memory.Faults[0].Frames = []string{wide, evil, evil + wide}
+	r.Memory.Growth[0].Frames = []string{evil}
+	r.Memory.Leak.Verdict, r.Memory.Leak.Reason = results.LeakFound, evil
+	r.Memory.Leak.Stacks = []results.LeakStack{{Function: evil, Object: wide, Call: evil, BytesPer1000: 128_000, LiveBytes: 1 << 20, LiveObjects: 7}}
 	r.Join.Unmatched = map[string]int64{evil: 20, wide: 11}
 	r.Overhead.Programs[0].Name = evil
 	r.Loss.Lost, r.Loss.Programs = 1, []results.ProgramLoss{{Name: evil + wide, Seen: 1, Lost: 1}}

@@ -77,7 +77,7 @@ func htmlBlock(w *strings.Builder, b block) {
 	case facts:
 		w.WriteString("<dl>\n")
 		for _, f := range b {
-			w.WriteString("<dt>" + htmlText(say(f.label)) + "</dt><dd>" + htmlText(f.text) + "</dd>\n")
+			w.WriteString("<dt>" + htmlText(say(strings.TrimSuffix(f.label, ":"))) + "</dt><dd>" + htmlText(f.text) + "</dd>\n")
 		}
 		w.WriteString("</dl>\n")
 	case items:

@@ -29,7 +29,8 @@ func figuresOf(section string, r *results.Result, m *Material) []page.Figure {
 	case "system-calls-by-time":
 		return flameFigure("syscall-flame", "Which call paths issue the system calls", m.Syscalls)
 	case "memory":
-		return flameFigure("heap-flame", "What was allocated and not freed, by call path", m.Heap)
+		return slices.Concat(memoryFigure(r.Memory),
+			flameFigure("heap-flame", "What was allocated and not freed, by call path", m.Heap))
 	}
 	return nil
 }
@@ -96,6 +97,19 @@ func legFigure(l *results.Legs) []page.Figure {
 	}
 	return []page.Figure{{ID: "legs", Stack: s,
 		Caption: "The legs one after the other. Means add up to the mean round trip; the p50 and p99 are each leg’s own and add up to no request"}}
+}
+
+// memoryFigure is the resident set over time.
+func memoryFigure(m *results.Memory) []page.Figure {
+	if m == nil || len(m.Curve) < 2 {
+		return nil
+	}
+	c := &page.Curve{Lines: []page.Line{{Name: "RSS"}}}
+	for i := range m.Curve {
+		c.Seconds = append(c.Seconds, float64(m.Curve[i].AtNs)/1e9)
+		c.Lines[0].Values = append(c.Lines[0].Values, &m.Curve[i].RSSBytes)
+	}
+	return []page.Figure{{ID: "rss", Curve: c, Caption: "Resident set over the run, before and after the load included"}}
 }
 
 func floating(v *int64) *float64 {

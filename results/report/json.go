@@ -102,12 +102,34 @@ func filled(r *results.Result) *results.Result {
 		o.Programs = orEmpty(o.Programs)
 		c.Overhead = &o
 	}
+	if c.Memory != nil {
+		c.Memory = filledMemory(c.Memory)
+	}
 	if c.Loss != nil {
 		l := *c.Loss
 		l.Programs = orEmpty(l.Programs)
 		c.Loss = &l
 	}
 	return &c
+}
+
+func filledMemory(of *results.Memory) *results.Memory {
+	m := *of
+	for _, list := range []*[]results.MemoryOrigin{&m.Faults, &m.Growth} {
+		*list = append([]results.MemoryOrigin(nil), *list...)
+		for i := range *list {
+			(*list)[i].Frames = orEmpty((*list)[i].Frames)
+		}
+	}
+	if m.Leak != nil {
+		l := *m.Leak
+		l.Stacks = append([]results.LeakStack{}, l.Stacks...)
+		for i := range l.Stacks {
+			l.Stacks[i].Frames = orEmpty(l.Stacks[i].Frames)
+		}
+		m.Leak = &l
+	}
+	return &m
 }
 
 func orEmpty[T any](s []T) []T {

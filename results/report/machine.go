@@ -70,28 +70,3 @@ func functions(all []results.Function) table {
 	}
 	return t
 }
-
-// memorySection shows the resident set before, at its largest and after.
-func memorySection(r *results.Result) section {
-	s := section{title: "Memory", remark: remark(r)}
-	m := r.Memory
-	if m == nil {
-		s.blocks = []block{absent(explained(r))}
-		return s
-	}
-	t := say("before " + bytesize(float64(m.RSSBaselineBytes)) + " → peak ").
-		and(in(strong, bytesize(float64(m.RSSPeakBytes)))).
-		with(" → after " + bytesize(float64(m.RSSFinalBytes)))
-	switch grown := m.RSSFinalBytes - m.RSSBaselineBytes; {
-	case grown > 0:
-		t = t.with(" (+" + bytesize(float64(grown)) + ")")
-	case grown < 0:
-		t = t.with(" (-" + bytesize(float64(-grown)) + ")")
-	}
-	list := facts{{"resident", t}}
-	if m.Source != "" {
-		list = append(list, fact{"from", name(truncate(clean(m.Source), 60, "…"))})
-	}
-	s.blocks = []block{list}
-	return s
-}

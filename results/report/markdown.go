@@ -57,7 +57,11 @@ func markdownBlock(b block) string {
 	case table:
 		return markdownTable(b)
 	case bars:
-		return markdownBars(b)
+		style := Style{Unicode: true}
+		return markdownDrawing(barLines(b, style, style.columns()), style)
+	case area:
+		style := Style{Unicode: true}
+		return markdownDrawing(areaLines(b, style, style.columns()), style)
 	}
 	return ""
 }
@@ -66,7 +70,7 @@ func markdownBlock(b block) string {
 func markdownFacts(list facts) string {
 	var s strings.Builder
 	for _, f := range list {
-		s.WriteString("- " + markup(say(f.label)) + ": " + markup(f.text) + "\n")
+		s.WriteString("- " + markup(say(strings.TrimSuffix(f.label, ":"))) + ": " + markup(f.text) + "\n")
 	}
 	return s.String()
 }
@@ -101,12 +105,11 @@ func markdownTable(t table) string {
 	return s.String()
 }
 
-// markdownBars draws the histogram as a block of code; no name is in it.
-func markdownBars(list bars) string {
+// markdownDrawing sets a drawing as a block of code; no name is in it.
+func markdownDrawing(lines []text, style Style) string {
 	var s strings.Builder
 	s.WriteString("```text\n")
-	style := Style{Unicode: true}
-	for _, t := range barLines(list, style, style.columns()) {
+	for _, t := range lines {
 		s.WriteString(style.line(t) + "\n")
 	}
 	s.WriteString("```\n")

@@ -88,6 +88,8 @@ func blockLines(b block, s Style) []text {
 		return tableLines(b, s, room)
 	case bars:
 		return barLines(b, s, room)
+	case area:
+		return areaLines(b, s, room)
 	}
 	return nil
 }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/gateway"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/leak"
+	"github.com/ipcprobe/ipcprobe/results/stats"
+)
+
+// settleMemory is how long the target gets at most, behind the load, to give back
+// what it does not keep.
+const settleMemory = 2 * time.Second
+
+// settle takes the final look at the target's memory once it rests.
+func (m *measurement) settle(ctx context.Context, memory *gateway.Sampler) {
+	if m.ended == "" && m.cut == nil && m.broken == nil {
+		memory.Settle(ctx, settleMemory)
+	}
+	if err := memory.Close(); err != nil {
+		m.warn("%v", err)
+	}
+	record := memory.Record()
+	if whole := stats.Memory(&record, m.counts); whole != nil {
+		m.memory = *whole
+	}
+	if len(m.counts) > 0 {
+		verdict := leak.FromCurve(m.memory.Curve)
+		m.memory.Leak = &verdict
+	}
+	m.memory.Curve = stats.Thinned(m.memory.Curve)
+	if m.memory.Baseline == nil {
+		m.warn("the resident set is from /proc/PID/status: the kernel let nobody read smaps_rollup, so PSS is not known")
+	}
+}
+
+// judgeLeak lets the heap's own account decide, where it can: it is exact, and the
+// resident set moves in pages and with what the allocator keeps.
+func (m *measurement) judgeLeak() {
+	if m.blocks == nil {
+		return
+	}
+	heap, rss := leak.FromHeap(m.blocks), m.memory.Leak
+	if heap.Verdict == results.LeakInconclusive && rss != nil && rss.Verdict != results.LeakInconclusive {
+		m.warn("the heap phase could not tell whether the target leaks (%s): the verdict is of the resident set", heap.Reason)
+		return
+	}
+	if heap.Verdict == results.LeakNone && rss != nil && rss.Verdict == results.LeakFound {
+		m.warn("the resident set grows with the requests, but live heap bytes do not: the allocator keeps or fragments it, or it is not from the allocator at all")
+	}
+	m.memory.Leak = &heap
+}
+
+// count notes how many requests have been answered by now, when there is news.
+func (d *driver) count() {
+	seen := d.generator.Progress()
+	if n := len(d.counts); n > 0 && seen.At > d.counts[n-1].At {
+		d.counts = append(d.counts, results.RequestCount{At: seen.At, Count: seen.Counts.OK + seen.Counts.Error})
+	}
+}
+
+// countFrom begins the account of answered requests, as the load begins.
+func (d *driver) countFrom() {
+	if len(d.counts) == 0 {
+		d.counts = append(d.counts, results.RequestCount{At: monotonic()})
+	}
+}
+
+// countTo ends it, when the load has ended.
+func (m *measurement) countTo() {
+	m.counts = append(m.counts, results.RequestCount{At: monotonic(), Count: m.totals.Counts.OK + m.totals.Counts.Error})
+}
