@@ -14,6 +14,8 @@ struct options {
 	const char *path, *log;
 	uint64_t busy_ns, pause_ns, stall_ns, stall_at;
 	double pause_share;
+	uint64_t
+	    read; // bytes that a recv asks for at most; 0: as many as there is room for
 	long respond; // bytes of an answer's payload; -1: as many as the request's
 };
 
@@ -44,11 +46,11 @@ static inline double share(const char *text)
 static inline struct options read_options(int argc, char **argv)
 {
 	static const struct option names[] = {
-	    {"socket", 1, NULL, 's'},	 {"log", 1, NULL, 'l'},
-	    {"busy-us", 1, NULL, 'b'},	 {"pause-us", 1, NULL, 'p'},
-	    {"pause-pct", 1, NULL, 'c'}, {"stall-ms", 1, NULL, 'S'},
-	    {"stall-at", 1, NULL, 'a'},	 {"respond-bytes", 1, NULL, 'r'},
-	    {NULL, 0, NULL, 0},
+	    {"socket", 1, NULL, 's'},	  {"log", 1, NULL, 'l'},
+	    {"busy-us", 1, NULL, 'b'},	  {"pause-us", 1, NULL, 'p'},
+	    {"pause-pct", 1, NULL, 'c'},  {"stall-ms", 1, NULL, 'S'},
+	    {"stall-at", 1, NULL, 'a'},	  {"respond-bytes", 1, NULL, 'r'},
+	    {"read-bytes", 1, NULL, 'R'}, {NULL, 0, NULL, 0},
 	};
 	struct options o = {.respond = -1};
 	int c, i;
@@ -76,6 +78,9 @@ static inline struct options read_options(int argc, char **argv)
 		case 'a':
 			o.stall_at = number(names[i].name, optarg, UINT64_MAX / 2);
 			break;
+		case 'R':
+			o.read = number(names[i].name, optarg, MAX_FRAME);
+			break;
 		case 'r':
 			o.respond =
 			    (long)number(names[i].name, optarg, MAX_FRAME - HEADER);
@@ -88,7 +93,7 @@ static inline struct options read_options(int argc, char **argv)
 	if (!o.path || optind < argc) {
 		fputs("usage: stampserver --socket PATH [--log FILE] [--busy-us N]\n"
 		      "  [--pause-us N --pause-pct P] [--stall-ms N --stall-at REQUEST]\n"
-		      "  [--respond-bytes N]\n",
+		      "  [--respond-bytes N] [--read-bytes N]\n",
 		      stderr);
 		exit(2);
 	}

@@ -172,11 +172,15 @@ static int reserve(struct connection *c, size_t need)
 static int serve(struct server *s, struct connection *c, int fd)
 {
 	uint64_t received;
+	size_t room;
 	ssize_t n;
 
 	if (reserve(c, c->in_len + 1) < 0)
 		return -1;
-	n = recv(fd, c->in + c->in_len, c->in_cap - c->in_len, MSG_DONTWAIT);
+	room = c->in_cap - c->in_len;
+	if (s->o.read && s->o.read < room)
+		room = s->o.read;
+	n = recv(fd, c->in + c->in_len, room, MSG_DONTWAIT);
 	received = now_ns();
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;

@@ -70,17 +70,24 @@ static inline struct sockaddr_un address_of(const char *path)
 	return a;
 }
 
-// listen_on replaces whatever is at path: a test's own folder.
-static inline int listen_on(const char *path)
+// open_socket binds a socket of a type in place of whatever is at path, a test's own
+// folder. One with connections does not block; one of datagrams does.
+static inline int open_socket(const char *path, int type)
 {
 	struct sockaddr_un a = address_of(path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int flags = SOCK_CLOEXEC | (type == SOCK_DGRAM ? 0 : SOCK_NONBLOCK);
+	int fd = socket(AF_UNIX, type | flags, 0);
 
 	unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    listen(fd, SOMAXCONN) < 0)
+	    (type != SOCK_DGRAM && listen(fd, SOMAXCONN) < 0))
 		die(path);
 	return fd;
+}
+
+static inline int listen_on(const char *path)
+{
+	return open_socket(path, SOCK_STREAM);
 }
 
 #endif
