@@ -7,12 +7,28 @@ import (
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/massif"
 	"github.com/ipcprobe/ipcprobe/results/profile"
 	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
+// writeHeap stores the heap phase as pprof and as massif have it, if there was one.
+func writeHeap(folder *store.Folder, m *measurement) error {
+	if m.blocks == nil {
+		return nil
+	}
+	err := folder.Write("heap.pb.gz", func(w io.Writer) error { return profile.Write(w, profile.Heap(m.blocks, m.began)) })
+	if err != nil {
+		return err
+	}
+	return folder.Write("massif.out", func(w io.Writer) error { return massif.Write(w, m.blocks, m.server.target.Command) })
+}
+
 // writeProfiles stores the profiles, if samples were to be taken.
 func writeProfiles(folder *store.Folder, m *measurement) error {
+	if err := writeHeap(folder, m); err != nil {
+		return err
+	}
 	if m.options.hz == 0 {
 		return nil
 	}

@@ -24,8 +24,11 @@ func compose(r *results.Result) document {
 	if r.Copies != nil {
 		sections = append(sections, copiesSection(r))
 	}
+	sections = append(sections, memorySection(r))
+	if r.Memory != nil && r.Memory.Heap != nil {
+		sections = append(sections, heapSection(r))
+	}
 	return document{sections: append(sections,
-		memorySection(r),
 		overheadSection(r),
 		lossSection(r),
 		warningSection(r),

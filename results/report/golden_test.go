@@ -22,6 +22,7 @@ var specimens = []struct {
 	{"healthy", healthy}, {"openloop", openLoop}, {"late", late}, {"partial", partial}, {"unmatched", unmatched},
 	{"hostile", hostile}, {"tiny", tiny}, {"huge", huge}, {"watched", watched},
 	{"mixed", mixed}, {"others", othersClients}, {"silent", silent}, {"doubtful", doubtful},
+	{"heap", heapSeen},
 }
 
 // golden compares what write writes with a file of testdata.

@@ -72,21 +72,19 @@ func TestColourChangesNothingButColour(t *testing.T) {
 }
 
 func TestSectionsStandInTheOrderOfTheReport(t *testing.T) {
-	whole := []string{"Verdict", "Throughput", "Response time", "Where a request", "System calls", "Upstream", "CPU", "What copies", "Memory",
+	whole := []string{"Verdict", "Throughput", "Response time", "Where a request", "System calls", "Upstream", "CPU", "What copies", "Memory", "Heap",
 		"The probes", "What was lost", "Warnings"}
 	others := []string{"Verdict", "Traffic", "Where a request", "System calls", "CPU", "What copies", "Memory", "The probes", "What was lost", "Warnings"}
 	for _, specimen := range specimens {
 		r := specimen.make()
 		d, want := compose(r), whole
-		switch {
-		case r.Traffic != nil:
+		if r.Traffic != nil {
 			want = others
-		case r.Upstream == nil:
-			want = slices.DeleteFunc(slices.Clone(whole), func(title string) bool { return title == "Upstream" })
 		}
-		if r.Copies == nil {
-			want = slices.DeleteFunc(slices.Clone(want), func(title string) bool { return title == "What copies" })
-		}
+		want = slices.DeleteFunc(slices.Clone(want), func(title string) bool {
+			return title == "Upstream" && r.Upstream == nil || title == "What copies" && r.Copies == nil ||
+				title == "Heap" && (r.Memory == nil || r.Memory.Heap == nil)
+		})
 		if len(d.sections) != len(want) {
 			t.Fatalf("%s: %d sections", specimen.name, len(d.sections))
 		}
