@@ -14,24 +14,33 @@ const octaveBits = 4
 
 // Calls reads the table of system calls, summed over all slices so far.
 func (p *Probes) Calls() ([]results.CallTable, error) {
-	var tables []results.CallTable
-	var cpus []bpf.ProbeCallTable
 	threads, err := p.callsByThread()
 	if err != nil {
 		return nil, err
 	}
+	var tables []results.CallTable
 	for number := range p.objects.Calls.MaxEntries() {
-		if err := p.objects.Calls.Lookup(number, &cpus); err != nil {
-			return nil, fmt.Errorf("read the table of system calls: %w", err)
+		table, any, err := p.callTable(number)
+		if err != nil {
+			return nil, err
 		}
-		if table, any := sum(cpus); any {
-			table.Name, table.Moves = nameOf(number), moves[nameOf(number)]
-			table.Waits = waits[table.Name]
+		if any {
 			table.Threads = threads[number]
 			tables = append(tables, table)
 		}
 	}
 	return tables, nil
+}
+
+func (p *Probes) callTable(number uint32) (table results.CallTable, any bool, err error) {
+	var cpus []bpf.ProbeCallTable
+	if err := p.objects.Calls.Lookup(number, &cpus); err != nil {
+		return table, false, fmt.Errorf("read the table of system calls: %w", err)
+	}
+	table, any = sum(cpus)
+	table.Name, table.Moves = nameOf(number), moves[nameOf(number)]
+	table.Waits = waits[table.Name]
+	return table, any, nil
 }
 
 // sum adds the tables of all CPUs for one call.

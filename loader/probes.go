@@ -50,6 +50,9 @@ type Probes struct {
 	tables   *tables // nil: no stacks are taken
 	looked   int64   // when the target's mappings were last looked up, ns
 	missed   uint64  // walks that had ended for want of one by then
+
+	callReadings int    // of CallTotals
+	callsSeen    []bool // by number of the call
 }
 
 // Open loads the programs and maps of the first rung that this kernel takes; when

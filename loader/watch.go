@@ -133,3 +133,32 @@ func (p *Probes) flowLeg(leg uint32) (results.FlowSum, error) {
 	}
 	return sum, nil
 }
+
+// callsAgain is how many readings of CallTotals pass between two looks at all
+// calls: the tables of all CPUs are some MiB where there are many.
+const callsAgain = 16
+
+// CallTotals is Calls without the threads, for reading often: mostly it looks only
+// at calls that were seen before, so one that is new may come in late.
+func (p *Probes) CallTotals() ([]results.CallTable, error) {
+	whole := p.callReadings%callsAgain == 0
+	p.callReadings++
+	if p.callsSeen == nil {
+		p.callsSeen = make([]bool, p.objects.Calls.MaxEntries())
+	}
+	var tables []results.CallTable
+	for number := range p.objects.Calls.MaxEntries() {
+		if !whole && !p.callsSeen[number] {
+			continue
+		}
+		table, any, err := p.callTable(number)
+		if err != nil {
+			return nil, err
+		}
+		if any {
+			p.callsSeen[number] = true
+			tables = append(tables, table)
+		}
+	}
+	return tables, nil
+}

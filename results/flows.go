@@ -89,12 +89,14 @@ func (s *FlowSum) since(before *FlowSum) FlowSum {
 }
 
 // Since is what was counted between an earlier reading of the same call and this
-// one.
+// one, of all threads together.
 func (t *CallTable) Since(before *CallTable) CallTable {
 	d := *t
 	d.Calls -= before.Calls
 	d.TotalNs -= before.TotalNs
 	d.OffCPUNs -= before.OffCPUNs
+	d.IdleNs -= before.IdleNs
+	d.AsleepNs -= before.AsleepNs
 	d.Bytes -= before.Bytes
 	earlier := make(map[int64]int64, len(before.Buckets))
 	for _, bucket := range before.Buckets {
@@ -106,7 +108,7 @@ func (t *CallTable) Since(before *CallTable) CallTable {
 			d.Buckets = append(d.Buckets, bucket)
 		}
 	}
-	d.Errors = nil
+	d.Threads, d.Errors = nil, nil
 	for errno, n := range t.Errors {
 		if n -= before.Errors[errno]; n > 0 {
 			if d.Errors == nil {

@@ -305,6 +305,7 @@ static __always_inline void watch_recv(struct cpu *cpu, struct account *account,
 	/* What it waited for until now was work, not upstream. */
 	thread->settled_ns = thread->blocked_ns;
 	thread->asked = 0;
+	thread->took_ns = now;
 }
 
 /* Adds a duration to a leg, or takes it out. */
@@ -462,6 +463,7 @@ static __always_inline void watch_send(struct cpu *cpu, struct account *account,
 		return;
 	}
 	begin = thread->enter_ns;
+	thread->done_ns = begin ? begin : thread->took_ns; /* it has no request in hand */
 	doubt = doubted(cpu, sk, flow, begin);
 	paused = !begin || thread->slept_ns > flow->sent_ns ||
 		 flow->thread != (__u32)bpf_get_current_pid_tgid();
