@@ -79,13 +79,6 @@ func Open(options Options) (*Probes, error) {
 	if p.loaded, err = climb(options); err != nil {
 		return nil, err
 	}
-	if options.Watch && !p.rung.SeesQueue() {
-		p.collection.Close()
-		return nil, &Unsupported{
-			Operation: "watch traffic that is not ours", Err: errors.New("this kernel shows system calls, and not the sockets that they are for"),
-			Need: "socket tracepoints, trampolines or breakpoints", Remedy: "see `ipcprobe doctor` for what this kernel offers",
-		}
-	}
 	if p.tape, err = openTape(p.objects.Tape, p.objects.ChunksTaken, !p.rung.typed()); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}

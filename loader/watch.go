@@ -40,6 +40,8 @@ func counter(rung Rung, program string) bool {
 	switch rung {
 	case Kprobe:
 		return program == bpf.ProbeProgSockSendLength || program == "send_begins"
+	case Syscall:
+		return program == bpf.ProbeProgSysExit
 	default:
 		return program == bpf.ProbeProgSockSendLength
 	}

@@ -271,7 +271,7 @@ static __always_inline void tell_wait(struct flow *flow, __u64 now)
 	if (flow->queued_ns > since || (flow->queued_ns && !flow->emptied)) {
 		flow->leg_ns[FLOW_QUEUE_WAIT] = now - flow->queued_ns;
 		flow->waited = 1;
-	} else if (since) {
+	} else if (since && flow->queued_ns) {
 		flow->leg_ns[FLOW_QUEUE_WAIT] = 0;
 		flow->waited = 1;
 	}
