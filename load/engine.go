@@ -24,6 +24,8 @@ type engine struct {
 	wake    chan struct{}
 	threads sync.WaitGroup
 
+	unfenced string // why this process may make any system call; "" when nothing was wrong
+
 	begun, ended map[int]*gathered // by slice
 	syncs        gathered
 	syncList     []results.Sync
@@ -46,7 +48,7 @@ type gathered struct {
 // newEngine opens the connections and checks the first with one request. A
 // server that answers with an error can be loaded: trouble is AnsweredError
 // then, and the engine good.
-func newEngine(o Options, out *outlet) (*engine, []results.Connection, *TargetError) {
+func newEngine(o Options, out *outlet, fence func() error) (*engine, []results.Connection, *TargetError) {
 	e := &engine{
 		out: out, wake: make(chan struct{}, 1),
 		begun: map[int]*gathered{}, ended: map[int]*gathered{}, ownLag: new(tally),
@@ -56,6 +58,11 @@ func newEngine(o Options, out *outlet) (*engine, []results.Connection, *TargetEr
 	}
 	if err := e.prepare(o); err != nil {
 		return nil, nil, unusable(err)
+	}
+	if fence != nil {
+		if err := fence(); err != nil {
+			e.unfenced = err.Error()
+		}
 	}
 	conns, list, trouble := e.open()
 	if trouble != nil && trouble.Trouble != AnsweredError {

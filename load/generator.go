@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +61,7 @@ type Generator struct {
 	late        []results.Interval // of slices that End has returned
 	connections []results.Connection
 	progress    Progress
+	warnings    []string // what is not as it should be with the child
 	failure     error
 	ended       error // why the control socket ended
 	stopped     bool  // the child has said its last word
@@ -120,10 +122,22 @@ func (g *Generator) Ready() ([]results.Connection, error) {
 	if err := decode(r, &ready); err != nil {
 		return nil, err
 	}
+	if ready.Unfenced != "" {
+		g.mu.Lock()
+		g.warnings = append(g.warnings, "the load generator parsed the server's answers without a seccomp filter: "+ready.Unfenced)
+		g.mu.Unlock()
+	}
 	if ready.Probe != nil {
 		return ready.Connections, ready.Probe
 	}
 	return ready.Connections, nil
+}
+
+// Warnings returns, after Ready, what is not as it should be with the generator.
+func (g *Generator) Warnings() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.warnings)
 }
 
 // Begin starts a slice: the load itself with the first call, a new slice of

@@ -57,6 +57,7 @@ type order struct {
 type readyReport struct {
 	Connections []results.Connection
 	Probe       *TargetError // the first request was answered with an error
+	Unfenced    string       // why the process may make any system call; "" when it may not
 }
 
 // sliceReport says how a slice began or ended.

@@ -35,7 +35,7 @@ func Start(o Options, records int) (*Generator, error) {
 	}
 	g := newGenerator(ours, nil, SpawnOptions{Load: o, MaxRecords: records})
 	g.inside = make(chan error, 1)
-	go func() { g.inside <- serve(theirs, o) }()
+	go func() { g.inside <- serve(theirs, o, nil) }()
 	return g, nil
 }
 
@@ -76,6 +76,7 @@ func (g *Generator) run(ctx context.Context, progress func(Progress)) (Summary, 
 	case err != nil:
 		return s, err
 	}
+	s.Warnings = append(s.Warnings, g.Warnings()...)
 	index := 0
 	if o.Warmup > 0 {
 		if s.Warmup, err = g.stretch(ctx, &s, results.Slice{Index: index, Mode: results.Warmup}, o.Warmup, progress); err != nil {

@@ -30,11 +30,12 @@ func Serve(fd int, o Options) error {
 	if err := confine(fd); err != nil {
 		return fmt.Errorf("serve load: %w", err)
 	}
-	return serve(os.NewFile(uintptr(fd), "control"), o)
+	return serve(os.NewFile(uintptr(fd), "control"), o, restrict)
 }
 
-// serve opens the connections, says how that went, and obeys.
-func serve(control *os.File, o Options) error {
+// serve opens the connections, says how that went, and obeys. Before the first
+// answer is read it calls fence, if there is one.
+func serve(control *os.File, o Options, fence func() error) error {
 	defer control.Close()
 	quiet := debug.SetGCPercent(-1)
 	// A net below the rope: what is allocated is bounded, and far below this.
@@ -44,12 +45,12 @@ func serve(control *os.File, o Options) error {
 		debug.SetMemoryLimit(limit)
 	}()
 	out := &outlet{to: control}
-	e, connections, trouble := newEngine(o, out)
+	e, connections, trouble := newEngine(o, out, fence)
 	if e == nil {
 		out.say(kindRefused, trouble)
 		return out.err
 	}
-	out.say(kindReady, readyReport{connections, trouble})
+	out.say(kindReady, readyReport{connections, trouble, e.unfenced})
 	e.start()
 	orders := make(chan order)
 	go readOrders(control, orders)

@@ -133,6 +133,7 @@ func (m *measurement) load(ctx context.Context, watcher *gateway.Watcher, stderr
 		return err
 	}
 	defer generator.Close()
+	m.warnings = append(m.warnings, generator.Warnings()...)
 	m.server.socket.Holders(ctx)
 	if sharers := m.unfollowed(ctx, m.server.socket.Sharers); len(sharers) > 0 {
 		m.warn("other processes hold the same listening socket and may answer in its place: %v; what they do is not seen", sharers)
