@@ -114,7 +114,7 @@ func (d *driver) run(ctx context.Context) error {
 			err = d.bareSlice(ctx, length)
 		}
 	}
-	if err == nil {
+	if err == nil && !o.brief {
 		err = d.m.countCosts(ctx, d.probes, d.wait)
 	}
 	d.m.join = d.matcher.Account()

@@ -125,6 +125,10 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		said := libraryWords.ReplaceAllString(err.Error(), "")
 		return fmt.Errorf("%s; see `%s --help`", said, c.CommandPath())
 	})
-	root.AddCommand(newRun(stdout, stderr), newWatch(stdout, stderr), newSuite(stdout, stderr), newLoad(stdout, stderr), newReport(stdout, stderr), newView(stdout, stderr), newDoctor(stdout))
+	root.AddCommand(
+		newRun(stdout, stderr), newWatch(stdout, stderr), newSuite(stdout, stderr),
+		newCompare(stdout, stderr), newGate(stdout, stderr),
+		newLoad(stdout, stderr), newRuns(stdout), newReport(stdout, stderr), newView(stdout, stderr), newDoctor(stdout),
+	)
 	return root
 }

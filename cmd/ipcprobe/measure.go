@@ -69,8 +69,7 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 	if err != nil {
 		return nil, err
 	}
-	m := &measurement{options: o, server: s, legs: stats.NewLegs(), tail: stats.NewTail(), began: time.Now(), origin: monotonic()}
-	m.samples = profile.NewCollector(m.bands)
+	m := newMeasurement(o, s)
 	err = m.watch(ctx, stderr)
 	words, stopErr := s.stop()
 	if err != nil {
@@ -81,6 +80,12 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 		m.warn("%v", stopErr)
 	}
 	return m, nil
+}
+
+func newMeasurement(o *runOptions, s *server) *measurement {
+	m := &measurement{options: o, server: s, legs: stats.NewLegs(), tail: stats.NewTail(), began: time.Now(), origin: monotonic()}
+	m.samples = profile.NewCollector(m.bands)
+	return m
 }
 
 // bands are the round trips that tell fast requests from slow ones.
@@ -301,6 +306,9 @@ func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (e
 	}
 	if m.costs, err = probes.Costs(); err != nil {
 		m.warn("the cost of each probe is not known: %v", err)
+	}
+	if m.options.brief && m.options.hz == 0 {
+		return nil // nobody asks for stacks
 	}
 	kernel, err := symbol.OpenKernel()
 	if err != nil {

@@ -32,13 +32,9 @@ func writeProfiles(folder *store.Folder, m *measurement) error {
 	if m.options.hz == 0 {
 		return nil
 	}
-	run := profile.Run{
-		Samples: m.samples, Stacks: m.stacks, Kinds: m.kindNames(),
-		Start: m.began, Duration: m.lengthOf(results.Probed),
-	}
-	cpu := run.CPU(time.Second/time.Duration(m.options.hz), m.probedCPU())
+	run := m.profileRun()
 	for name, p := range map[string]profile.Profile{
-		"cpu.pb.gz": cpu, "offcpu.pb.gz": run.OffCPU(), "syscalls.pb.gz": run.Calls(),
+		"cpu.pb.gz": m.cpuProfile(), "offcpu.pb.gz": run.OffCPU(), "syscalls.pb.gz": run.Calls(),
 	} {
 		if err := folder.Write(name, func(w io.Writer) error { return profile.Write(w, p) }); err != nil {
 			return err
@@ -47,6 +43,19 @@ func writeProfiles(folder *store.Folder, m *measurement) error {
 	return folder.Write("cpu.folded", func(w io.Writer) error {
 		return profile.Folded(w, m.samples.Stacks(results.OnCPU, m.stacks))
 	})
+}
+
+func (m *measurement) profileRun() profile.Run {
+	return profile.Run{
+		Samples: m.samples, Stacks: m.stacks, Kinds: m.kindNames(),
+		Start: m.began, Duration: m.lengthOf(results.Probed),
+	}
+}
+
+// cpuProfile is the profile of CPU time; there have to be samples.
+func (m *measurement) cpuProfile() profile.Profile {
+	run := m.profileRun()
+	return run.CPU(time.Second/time.Duration(m.options.hz), m.probedCPU())
 }
 
 // probedCPU is the target's CPU time in the probed slices, ns; 0 when its clocks

@@ -43,6 +43,7 @@ type runOptions struct {
 
 	durationSet bool
 	sliceSet    bool
+	brief       bool                   // a stretch of a comparison: the programs' own cost is not asked for
 	onJoined    func([]results.Joined) // sees the joined requests of each slice; nil: nobody does
 }
 

@@ -151,7 +151,7 @@ func evidenceText(c *results.Comparison) text {
 func gatesSection(c *results.Comparison) section {
 	s := section{title: "What decides"}
 	t := table{columns: []col{
-		{title: "metric", flexible: true}, {title: "A", right: true}, {title: "B", right: true},
+		{title: "metric"}, {title: "A", right: true}, {title: "B", right: true},
 		{title: "change", right: true}, {title: "95 % interval", right: true}, {title: "verdict"},
 		{title: "floor", right: true, dispensable: 1},
 	}}
@@ -250,20 +250,28 @@ func differencesSection(list []results.RunDifference) section {
 	}}
 }
 
+// titles are those names that say too little, in a table's width.
+var titles = map[string]string{
+	"cpu_per_request": "CPU a request", "syscalls": "calls a request",
+	"context_switches": "switches a request", "page_faults": "faults a request",
+}
+
 // titleOf words a metric's name.
 func titleOf(m *results.MetricChange) string {
 	n := strings.ReplaceAll(m.Name, "p99_9", "p99.9")
-	for prefix, suffix := range map[string]string{"calls.": " a request", "bytes_per_call.": " bytes a call", "leg.": ", mean"} {
+	for prefix, suffix := range map[string]string{"calls.": " a request", "bytes_per_call.": "", "leg.": ", mean"} {
 		if rest, ok := strings.CutPrefix(n, prefix); ok {
+			if prefix == "bytes_per_call." {
+				return "bytes a " + clean(rest)
+			}
 			if prefix == "leg." {
 				rest = strings.ReplaceAll(rest, "_", " ")
 			}
 			return clean(rest) + suffix
 		}
 	}
-	n = strings.ReplaceAll(n, "cpu_per_request", "CPU a request")
-	if m.Unit == "1/request" {
-		n += " a request"
+	if words, ok := titles[n]; ok {
+		return words
 	}
 	return clean(strings.ReplaceAll(n, "_", " "))
 }

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/report"
+	"github.com/ipcprobe/ipcprobe/results/store"
+)
+
+// The CPU profiles in a comparison's folder, for `go tool pprof -diff_base`.
+const (
+	sideA = "a.cpu.pb.gz"
+	sideB = "b.cpu.pb.gz"
+)
+
+const (
+	comparisonSuffix = "_comparison"
+	comparisonFile   = "comparison.json"
+	comparisonHead   = "# ipcprobe comparison"
+)
+
+// place is where a comparison goes: a folder, and beside it its text under the same
+// name with .md.
+type outlet struct {
+	folder  string
+	derived bool // of stored runs: one that is there may be made again
+}
+
+// placeOf is --out, or beside the run that is judged.
+func placeOf(o *compareOptions, beside, name string) outlet {
+	if o.out != "" {
+		return outlet{folder: o.out}
+	}
+	return outlet{folder: filepath.Join(filepath.Dir(beside), name+comparisonSuffix)}
+}
+
+func (p outlet) text() string { return p.folder + ".md" }
+
+// options of the store: a comparison of stored runs is replaced, a measured one only
+// with --force.
+func (p outlet) options(force bool) store.Options {
+	uid, gid := callingUser()
+	if p.derived {
+		if _, err := os.Lstat(filepath.Join(p.folder, comparisonFile)); err == nil {
+			force = true
+		}
+	}
+	return store.Options{Force: force, UID: uid, GID: gid}
+}
+
+// create makes the folder of a comparison; what is wrong with the place is known
+// at once.
+func (p outlet) create(force bool) (*store.Folder, error) {
+	return store.Create(p.folder, p.options(force))
+}
+
+// finish stores a comparison, shows it, and gives the exit code.
+func finish(ctx context.Context, o *compareOptions, c *results.Comparison, p outlet, folder *store.Folder, profiles func(*store.Folder) error, stdout, stderr io.Writer) error {
+	written := writeComparison(folder, c, profiles)
+	if written == nil {
+		head := comparisonHead
+		if !p.derived && !o.force {
+			head = ""
+		}
+		written = store.WriteFile(p.text(), head, p.options(o.force), func(w io.Writer) error { return report.ComparisonMarkdown(w, c) })
+	}
+	if err := showComparison(stdout, stderr, o, c, p, written == nil); err != nil || written != nil {
+		return errors.Join(err, written)
+	}
+	return compared(ctx, c)
+}
+
+func writeComparison(folder *store.Folder, c *results.Comparison, profiles func(*store.Folder) error) error {
+	err := profiles(folder)
+	for _, file := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{comparisonFile, func(w io.Writer) error { return report.ComparisonJSON(w, c) }},
+		{"bench.txt", func(w io.Writer) error { return report.Bench(w, c) }},
+	} {
+		if err == nil {
+			err = folder.Write(file.name, file.write)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, folder.Abort())
+	}
+	return folder.Commit()
+}
+
+func showComparison(stdout, stderr io.Writer, o *compareOptions, c *results.Comparison, p outlet, stored bool) error {
+	if o.format == "json" {
+		return report.ComparisonJSON(stdout, c)
+	}
+	if err := report.ComparisonText(stdout, c, styleOf(stdout)); err != nil {
+		return err
+	}
+	if stored && !o.quiet {
+		fmt.Fprintf(stderr, "\nThe comparison is in %s and %s\n", p.text(), p.folder)
+	}
+	return nil
+}
