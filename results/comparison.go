@@ -107,10 +107,14 @@ type MetricChange struct {
 	Explanation   string    `json:"explanation,omitempty"`
 }
 
-// Prediction is what A's own run said of a build without its copies.
+// Prediction is what A's own run said of a build that copies nothing, and what came
+// of it. Both are of CPU time a request: how many more requests the same time would
+// serve, percent.
 type Prediction struct {
-	HeadroomPct float64  `json:"zero_copy_headroom_pct"` // of A's CPU time
-	CPUPct      *float64 `json:"cpu_change_pct"`         // what came of it
+	HeadroomPct float64     `json:"zero_copy_headroom_pct"` // at most, without any copy
+	BatchingPct float64     `json:"batching_headroom_pct"`  // at most, with all calls made one
+	Interval    *[2]float64 `json:"zero_copy_headroom_interval,omitempty"`
+	MeasuredPct *float64    `json:"measured_pct"` // nil when CPU a request was not measured
 }
 
 // RunDifference is one thing that makes two runs another measurement.

@@ -46,6 +46,7 @@ type duel struct {
 	slices   [2][]results.Slice // bare ones, by side, of A against B
 	totals   [2]stats.Lateness
 	last     [2]*results.Result // of the last probed slice
+	copies   *results.Copies    // of the probed slice of A with the most samples
 	profiles [2][][]byte
 	capacity [2]float64
 	seen     results.Placement
@@ -202,6 +203,7 @@ func (d *duel) comparison() *results.Comparison {
 	c.Metrics = compare.Quads(d.quads, stats.Location)
 	gates, _ := o.gateList(compare.QuadMargin) // checked with the flags
 	sumUp(c, o, compare.Judge(c.Metrics, gates))
+	c.Prediction = compare.Predict(d.copies, c.Metrics)
 	c.Limits = limit.Judge(o.limits.Rules, d.resultOf(1, c))
 	if d.spoilt != "" {
 		c.Invalidate(d.spoilt)

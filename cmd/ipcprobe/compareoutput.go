@@ -66,16 +66,30 @@ func (p outlet) create(force bool) (*store.Folder, error) {
 func finish(ctx context.Context, o *compareOptions, c *results.Comparison, p outlet, folder *store.Folder, profiles func(*store.Folder) error, stdout, stderr io.Writer) error {
 	written := writeComparison(folder, c, profiles)
 	if written == nil {
-		head := comparisonHead
-		if !p.derived && !o.force {
-			head = ""
-		}
-		written = store.WriteFile(p.text(), head, p.options(o.force), func(w io.Writer) error { return report.ComparisonMarkdown(w, c) })
+		options := p.options(o.force)
+		options.Force = options.Force || p.derived && begins(p.text(), comparisonHead)
+		written = store.WriteFile(filepath.Dir(p.text()), filepath.Base(p.text()), options, func(w io.Writer) error { return report.ComparisonMarkdown(w, c) })
 	}
 	if err := showComparison(stdout, stderr, o, c, p, written == nil); err != nil || written != nil {
 		return errors.Join(err, written)
 	}
 	return compared(ctx, c)
+}
+
+// begins says whether a regular file begins with a text.
+func begins(path, head string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	text := make([]byte, len(head))
+	_, err = io.ReadFull(file, text)
+	return err == nil && string(text) == head
 }
 
 func writeComparison(folder *store.Folder, c *results.Comparison, profiles func(*store.Folder) error) error {

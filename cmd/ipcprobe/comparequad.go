@@ -260,6 +260,9 @@ func (d *duel) probe(p pair, q *compare.Quad) error {
 		if hz == 0 {
 			continue
 		}
+		if side == 0 && r.Copies != nil && (d.copies == nil || r.Copies.Samples > d.copies.Samples) {
+			d.copies = r.Copies
+		}
 		var part bytes.Buffer
 		if err := profile.Write(&part, seen[side].cpuProfile()); err != nil {
 			return err

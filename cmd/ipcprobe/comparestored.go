@@ -87,6 +87,7 @@ func comparisonOf(o *compareOptions, a, b *results.Result, pathA, pathB string) 
 	gates, _ := o.gateList(compare.RunMargin) // checked with the flags
 	missing := compare.JudgeRuns(c.Metrics, gates)
 	sumUp(c, o, missing)
+	c.Prediction = compare.Predict(a.Copies, c.Metrics)
 	c.Limits = limit.Judge(o.limits.Rules, b)
 	return c
 }

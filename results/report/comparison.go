@@ -101,11 +101,12 @@ func mannerOf(v results.Verdict) manner {
 }
 
 func prediction(p *results.Prediction) text {
-	t := say("A’s own run put " + percent(p.HeadroomPct) + " of its CPU time down to copies that a build without them saves")
-	if p.CPUPct == nil {
-		return t.with("; CPU a request was not measured.")
+	t := say("Predicted from A’s own samples, as requests that the same CPU time would serve: at most " +
+		signed(p.HeadroomPct) + " without any copy, " + signed(p.BatchingPct) + " with all calls made one. Measured: ")
+	if p.MeasuredPct == nil {
+		return t.with("CPU a request is not known.")
 	}
-	return t.with("; CPU a request changed by ").and(in(strong, signed(*p.CPUPct))).with(".")
+	return t.and(in(strong, signed(*p.MeasuredPct))).with(".")
 }
 
 func sideText(s *results.ComparisonSide) text {
