@@ -5,8 +5,8 @@
 // give and take memory, and what ends the picture (exec, exit, fork).
 //
 // In src, registers.h says where a call's arguments are, state.h what is
-// remembered, block.h how blocks are followed, pages.h how mappings are.
+// remembered, path.h who called, block.h how blocks are followed, pages.h how mappings are.
 // heap.bpf.c hangs them on their hooks.
 package heap
 
-//go:generate go tool bpf2go -go-package heap -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type account -type sums -type site_key -type site -type function Heap src/heap.bpf.c -- -Isrc -I/usr/include/x86_64-linux-gnu
+//go:generate go tool bpf2go -go-package heap -tags linux -target amd64,arm64 -cflags "-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3" -type account -type sums -type site_key -type site -type function -type path -type unwind_end Heap src/heap.bpf.c -- -Isrc -I../src -I/usr/include/x86_64-linux-gnu

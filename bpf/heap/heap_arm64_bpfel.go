@@ -50,6 +50,33 @@ type HeapCall struct {
 	Via      HeapSiteKey
 	Nested   uint32
 	Pad      uint32
+	Hash     uint64
+	Path     HeapPath
+	Walk     struct {
+		_     structs.HostLayout
+		Pc    uint64
+		Stack uint64
+		Frame struct {
+			_     structs.HostLayout
+			Value uint64
+			At    uint64
+			Lost  uint32
+			Pad   uint32
+		}
+		Saved struct {
+			_     structs.HostLayout
+			Value uint64
+			At    uint64
+			Lost  uint32
+			Pad   uint32
+		}
+		Registers [32]uint64
+		Process   HeapUnwindProcess
+		Mapping   uint32
+		Leaf      uint8
+		Exact     uint8
+		Pad       [2]uint8
+	}
 }
 
 type HeapFunction uint32
@@ -71,6 +98,13 @@ const (
 	HeapFunctionFUNCTION_MREMAP         HeapFunction = 13
 )
 
+type HeapPath struct {
+	_       structs.HostLayout
+	Frames  uint32
+	End     uint32
+	Address [64]uint64
+}
+
 type HeapSite struct {
 	_          structs.HostLayout
 	Allocs     uint64
@@ -82,8 +116,9 @@ type HeapSite struct {
 type HeapSiteKey struct {
 	_        structs.HostLayout
 	Caller   uint64
-	Stack    int32
+	Path     uint64
 	Function uint32
+	Pad      uint32
 }
 
 type HeapSums struct {
@@ -105,6 +140,71 @@ type HeapSums struct {
 	Lifetimes       [64]uint64
 }
 
+type HeapUnwindEnd uint32
+
+const (
+	HeapUnwindEndUNWIND_WALKING       HeapUnwindEnd = 0
+	HeapUnwindEndUNWIND_OUTERMOST     HeapUnwindEnd = 1
+	HeapUnwindEndUNWIND_ZERO          HeapUnwindEnd = 2
+	HeapUnwindEndUNWIND_NO_USER       HeapUnwindEnd = 3
+	HeapUnwindEndUNWIND_DEEP          HeapUnwindEnd = 4
+	HeapUnwindEndUNWIND_PROCESS       HeapUnwindEnd = 5
+	HeapUnwindEndUNWIND_UNMAPPED      HeapUnwindEnd = 6
+	HeapUnwindEndUNWIND_ANONYMOUS     HeapUnwindEnd = 7
+	HeapUnwindEndUNWIND_NO_TABLE      HeapUnwindEnd = 8
+	HeapUnwindEndUNWIND_BROKEN        HeapUnwindEnd = 9
+	HeapUnwindEndUNWIND_FULL          HeapUnwindEnd = 10
+	HeapUnwindEndUNWIND_NO_ROW        HeapUnwindEnd = 11
+	HeapUnwindEndUNWIND_RULE          HeapUnwindEnd = 12
+	HeapUnwindEndUNWIND_REGISTER      HeapUnwindEnd = 13
+	HeapUnwindEndUNWIND_NOT_RESIDENT  HeapUnwindEnd = 14
+	HeapUnwindEndUNWIND_NOT_ABOVE     HeapUnwindEnd = 15
+	HeapUnwindEndUNWIND_OTHER_MACHINE HeapUnwindEnd = 16
+	HeapUnwindEndUNWIND_ENDS          HeapUnwindEnd = 17
+)
+
+type HeapUnwindMapping struct {
+	_     structs.HostLayout
+	Start uint64
+	End   uint64
+	Base  uint64
+	First uint32
+	Rows  uint32
+	Fails uint32
+	Pad   uint32
+}
+
+type HeapUnwindProcess struct {
+	_     structs.HostLayout
+	First uint32
+	Count uint32
+}
+
+type HeapUnwindRow struct {
+	_     structs.HostLayout
+	Pc    uint32
+	Rule  uint16
+	Flags uint16
+}
+
+type HeapUnwindRule struct {
+	_         structs.HostLayout
+	CfaOffset int32
+	CfaAdd    int32
+	Result    int32
+	Frame     int32
+	Saved     int32
+	Base      uint8
+	Index     uint8
+	Shift     uint8
+	Cfa       uint8
+	ResultIs  uint8
+	FrameIs   uint8
+	SavedIs   uint8
+	Signal    uint8
+	Pad       [4]uint8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -112,9 +212,13 @@ const (
 	HeapMapBlocks           = "blocks"
 	HeapMapCalls            = "calls"
 	HeapMapMappings         = "mappings"
+	HeapMapPaths            = "paths"
 	HeapMapSites            = "sites"
-	HeapMapStacks           = "stacks"
 	HeapMapTotals           = "totals"
+	HeapMapUnwindMappings   = "unwind_mappings"
+	HeapMapUnwindProcesses  = "unwind_processes"
+	HeapMapUnwindRows       = "unwind_rows"
+	HeapMapUnwindRules      = "unwind_rules"
 	HeapProgClientSends     = "client_sends"
 	HeapProgEnterCall       = "enter_call"
 	HeapProgExitCall        = "exit_call"
@@ -149,6 +253,7 @@ const (
 	HeapVarUnusedSite       = "unused_site"
 	HeapVarUnusedSiteKey    = "unused_site_key"
 	HeapVarUnusedSums       = "unused_sums"
+	HeapVarUnusedUnwindEnd  = "unused_unwind_end"
 )
 
 // LoadHeap returns the embedded CollectionSpec for Heap.
@@ -219,32 +324,37 @@ type HeapProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type HeapMapSpecs struct {
-	Blocks   *ebpf.MapSpec `ebpf:"blocks"`
-	Calls    *ebpf.MapSpec `ebpf:"calls"`
-	Mappings *ebpf.MapSpec `ebpf:"mappings"`
-	Sites    *ebpf.MapSpec `ebpf:"sites"`
-	Stacks   *ebpf.MapSpec `ebpf:"stacks"`
-	Totals   *ebpf.MapSpec `ebpf:"totals"`
+	Blocks          *ebpf.MapSpec `ebpf:"blocks"`
+	Calls           *ebpf.MapSpec `ebpf:"calls"`
+	Mappings        *ebpf.MapSpec `ebpf:"mappings"`
+	Paths           *ebpf.MapSpec `ebpf:"paths"`
+	Sites           *ebpf.MapSpec `ebpf:"sites"`
+	Totals          *ebpf.MapSpec `ebpf:"totals"`
+	UnwindMappings  *ebpf.MapSpec `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.MapSpec `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.MapSpec `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.MapSpec `ebpf:"unwind_rules"`
 }
 
 // HeapVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type HeapVariableSpecs struct {
-	ChunkHeaders   *ebpf.VariableSpec `ebpf:"chunk_headers"`
-	ClientBytes    *ebpf.VariableSpec `ebpf:"client_bytes"`
-	ClientTgid     *ebpf.VariableSpec `ebpf:"client_tgid"`
-	Counting       *ebpf.VariableSpec `ebpf:"counting"`
-	Ending         *ebpf.VariableSpec `ebpf:"ending"`
-	Forks          *ebpf.VariableSpec `ebpf:"forks"`
-	LastBrk        *ebpf.VariableSpec `ebpf:"last_brk"`
-	RequestBytes   *ebpf.VariableSpec `ebpf:"request_bytes"`
-	TargetTgid     *ebpf.VariableSpec `ebpf:"target_tgid"`
-	UnusedAccount  *ebpf.VariableSpec `ebpf:"unused_account"`
-	UnusedFunction *ebpf.VariableSpec `ebpf:"unused_function"`
-	UnusedSite     *ebpf.VariableSpec `ebpf:"unused_site"`
-	UnusedSiteKey  *ebpf.VariableSpec `ebpf:"unused_site_key"`
-	UnusedSums     *ebpf.VariableSpec `ebpf:"unused_sums"`
+	ChunkHeaders    *ebpf.VariableSpec `ebpf:"chunk_headers"`
+	ClientBytes     *ebpf.VariableSpec `ebpf:"client_bytes"`
+	ClientTgid      *ebpf.VariableSpec `ebpf:"client_tgid"`
+	Counting        *ebpf.VariableSpec `ebpf:"counting"`
+	Ending          *ebpf.VariableSpec `ebpf:"ending"`
+	Forks           *ebpf.VariableSpec `ebpf:"forks"`
+	LastBrk         *ebpf.VariableSpec `ebpf:"last_brk"`
+	RequestBytes    *ebpf.VariableSpec `ebpf:"request_bytes"`
+	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
+	UnusedAccount   *ebpf.VariableSpec `ebpf:"unused_account"`
+	UnusedFunction  *ebpf.VariableSpec `ebpf:"unused_function"`
+	UnusedSite      *ebpf.VariableSpec `ebpf:"unused_site"`
+	UnusedSiteKey   *ebpf.VariableSpec `ebpf:"unused_site_key"`
+	UnusedSums      *ebpf.VariableSpec `ebpf:"unused_sums"`
+	UnusedUnwindEnd *ebpf.VariableSpec `ebpf:"unused_unwind_end"`
 }
 
 // HeapObjects contains all objects after they have been loaded into the kernel.
@@ -267,12 +377,16 @@ func (o *HeapObjects) Close() error {
 //
 // It can be passed to LoadHeapObjects or ebpf.CollectionSpec.LoadAndAssign.
 type HeapMaps struct {
-	Blocks   *ebpf.Map `ebpf:"blocks"`
-	Calls    *ebpf.Map `ebpf:"calls"`
-	Mappings *ebpf.Map `ebpf:"mappings"`
-	Sites    *ebpf.Map `ebpf:"sites"`
-	Stacks   *ebpf.Map `ebpf:"stacks"`
-	Totals   *ebpf.Map `ebpf:"totals"`
+	Blocks          *ebpf.Map `ebpf:"blocks"`
+	Calls           *ebpf.Map `ebpf:"calls"`
+	Mappings        *ebpf.Map `ebpf:"mappings"`
+	Paths           *ebpf.Map `ebpf:"paths"`
+	Sites           *ebpf.Map `ebpf:"sites"`
+	Totals          *ebpf.Map `ebpf:"totals"`
+	UnwindMappings  *ebpf.Map `ebpf:"unwind_mappings"`
+	UnwindProcesses *ebpf.Map `ebpf:"unwind_processes"`
+	UnwindRows      *ebpf.Map `ebpf:"unwind_rows"`
+	UnwindRules     *ebpf.Map `ebpf:"unwind_rules"`
 }
 
 func (m *HeapMaps) Close() error {
@@ -280,9 +394,13 @@ func (m *HeapMaps) Close() error {
 		m.Blocks,
 		m.Calls,
 		m.Mappings,
+		m.Paths,
 		m.Sites,
-		m.Stacks,
 		m.Totals,
+		m.UnwindMappings,
+		m.UnwindProcesses,
+		m.UnwindRows,
+		m.UnwindRules,
 	)
 }
 
@@ -290,20 +408,21 @@ func (m *HeapMaps) Close() error {
 //
 // It can be passed to LoadHeapObjects or ebpf.CollectionSpec.LoadAndAssign.
 type HeapVariables struct {
-	ChunkHeaders   *ebpf.Variable `ebpf:"chunk_headers"`
-	ClientBytes    *ebpf.Variable `ebpf:"client_bytes"`
-	ClientTgid     *ebpf.Variable `ebpf:"client_tgid"`
-	Counting       *ebpf.Variable `ebpf:"counting"`
-	Ending         *ebpf.Variable `ebpf:"ending"`
-	Forks          *ebpf.Variable `ebpf:"forks"`
-	LastBrk        *ebpf.Variable `ebpf:"last_brk"`
-	RequestBytes   *ebpf.Variable `ebpf:"request_bytes"`
-	TargetTgid     *ebpf.Variable `ebpf:"target_tgid"`
-	UnusedAccount  *ebpf.Variable `ebpf:"unused_account"`
-	UnusedFunction *ebpf.Variable `ebpf:"unused_function"`
-	UnusedSite     *ebpf.Variable `ebpf:"unused_site"`
-	UnusedSiteKey  *ebpf.Variable `ebpf:"unused_site_key"`
-	UnusedSums     *ebpf.Variable `ebpf:"unused_sums"`
+	ChunkHeaders    *ebpf.Variable `ebpf:"chunk_headers"`
+	ClientBytes     *ebpf.Variable `ebpf:"client_bytes"`
+	ClientTgid      *ebpf.Variable `ebpf:"client_tgid"`
+	Counting        *ebpf.Variable `ebpf:"counting"`
+	Ending          *ebpf.Variable `ebpf:"ending"`
+	Forks           *ebpf.Variable `ebpf:"forks"`
+	LastBrk         *ebpf.Variable `ebpf:"last_brk"`
+	RequestBytes    *ebpf.Variable `ebpf:"request_bytes"`
+	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`
+	UnusedAccount   *ebpf.Variable `ebpf:"unused_account"`
+	UnusedFunction  *ebpf.Variable `ebpf:"unused_function"`
+	UnusedSite      *ebpf.Variable `ebpf:"unused_site"`
+	UnusedSiteKey   *ebpf.Variable `ebpf:"unused_site_key"`
+	UnusedSums      *ebpf.Variable `ebpf:"unused_sums"`
+	UnusedUnwindEnd *ebpf.Variable `ebpf:"unused_unwind_end"`
 }
 
 // HeapPrograms contains all programs after they have been loaded into the kernel.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/gateway"
 	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/loader"
 	"github.com/ipcprobe/ipcprobe/loader/heap"
 	"github.com/ipcprobe/ipcprobe/loader/symbol"
 	"github.com/ipcprobe/ipcprobe/results"
@@ -29,7 +30,7 @@ const (
 	easyShare = 0.5
 	// heapMoments is how many points the curve of the heap has.
 	heapMoments = 100
-	leastMoment = 50 * time.Millisecond
+	leastMoment = 10 * time.Millisecond
 	// heapSettle is how long the target may take after its last answer to give
 	// back what it held for it.
 	heapSettle = 100 * time.Millisecond
@@ -45,6 +46,7 @@ type heapPhase struct {
 	stderr  io.Writer
 	pid     int
 	names   *symbol.Process
+	tables  *loader.Unwinding // nil: stacks can't be walked
 
 	slices       []results.Slice // of the scout
 	hits         float64         // a request
@@ -68,6 +70,12 @@ func (m *measurement) followHeap(ctx context.Context, watcher *gateway.Watcher, 
 	if err := h.names.Refresh(); err != nil {
 		m.warn("some functions have no names: %v", err)
 	}
+	var err error
+	if h.tables, err = loader.OpenUnwinding(pid); err != nil {
+		m.warn("in the heap phase callers alone are known, not their stacks: %v", err)
+	} else {
+		defer h.tables.Close()
+	}
 	if err := h.run(ctx); err != nil {
 		m.warn("the heap was not measured: %v", err)
 	}
@@ -83,7 +91,11 @@ func (h *heapPhase) run(ctx context.Context) error {
 
 // open finds the allocator and loads the probes.
 func (h *heapPhase) open() (*heap.Probes, error) {
-	return heap.Open(heap.Options{Target: h.pid, Allocator: h.m.options.allocator})
+	o := heap.Options{Target: h.pid, Allocator: h.m.options.allocator}
+	if h.tables != nil {
+		o.Unwind = h.tables.Maps()
+	}
+	return heap.Open(o)
 }
 
 // startLoad starts a load of the user's kind at a rate of ours; the driver waits
@@ -212,9 +224,10 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	if err := probes.Count(true, generator.PID(), h.requestBytes); err != nil {
 		return err
 	}
-	length := o.load.Duration
-	if o.load.Requests > 0 {
-		length = time.Duration(float64(o.load.Requests) / h.rate * 1.5e9)
+	length, most := o.load.Duration, o.load.Duration
+	if o.load.Requests > 0 { // their number ends the phase, unless the target stalls
+		length = time.Duration(float64(o.load.Requests) / h.rate * 1e9)
+		most = 4*length + time.Minute
 	}
 	stopProgress := showProgress(h.stderr, o.quiet, length, generator)
 	defer stopProgress()
@@ -223,7 +236,7 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 		return err
 	}
 	curve := probes.Curve()
-	sums, why := h.follow(ctx, d, curve, length)
+	sums, why := h.follow(ctx, d, curve, length, most)
 	lasted := time.Since(began)
 	atEnd := errors.Is(why, errEnough)
 	loaded := sums
@@ -258,17 +271,19 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	return nil
 }
 
-// follow looks at the heap until the phase is over; the error is what ended it
-// before its time, errEnough where all requests are answered.
-func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve, length time.Duration) (*heap.Sums, error) {
+// follow looks at the heap until the phase is over, which is expected after length;
+// the error is what ended it before most of it, errEnough where all requests are
+// answered.
+func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve, length, most time.Duration) (*heap.Sums, error) {
 	began := time.Now()
 	pace := max(length/heapMoments, leastMoment)
 	for {
-		left := length - time.Since(began)
+		left := most - time.Since(began)
 		if left <= 0 {
 			return nil, nil
 		}
 		why := d.wait(ctx, min(pace, left))
+		h.lookAgain()
 		sums, err := curve.Look(time.Since(began).Nanoseconds(), h.requestBytes, false)
 		switch {
 		case err != nil:
@@ -278,6 +293,14 @@ func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve, le
 		case sums.Ending != "":
 			return sums, errors.New(sums.Ending)
 		}
+	}
+}
+
+// lookAgain follows what the target has mapped since, for its stacks and names. A
+// target that has just ended keeps what is known.
+func (h *heapPhase) lookAgain() {
+	if h.tables != nil {
+		_ = h.tables.Refresh()
 	}
 }
 

@@ -296,6 +296,17 @@ func notFound(named string, objects []*object) error {
 	}
 }
 
+// library says that an object is the allocator's and nothing else: not the
+// program that carries one.
+func (a *Allocator) library(name string) bool {
+	for _, o := range a.objects {
+		if o.mapping.Object() == name {
+			return !o.main && slices.Contains(a.Objects, name)
+		}
+	}
+	return false
+}
+
 // Close closes the files; places stay good as long as probes are on. It may be
 // called again.
 func (a *Allocator) Close() error {

@@ -20,9 +20,10 @@ import (
 
 // Options say whom to watch.
 type Options struct {
-	Target    int    // process id of the server, in the root PID namespace
-	Allocator string // what --allocator said; empty: found
-	MaxBlocks uint32 // blocks that can be followed at once; default 4 Mi, of some 150 bytes each where they are held
+	Target    int                  // process id of the server, in the root PID namespace
+	Allocator string               // what --allocator said; empty: found
+	Unwind    map[string]*ebpf.Map // unwind tables, by the names of unwind.h's maps; nil: callers alone are known
+	MaxBlocks uint32               // blocks that can be followed at once; default 4 Mi, of some 150 bytes each where they are held
 }
 
 const defaultBlocks = 4 << 20
@@ -77,7 +78,12 @@ func (p *Probes) load() error {
 			return fmt.Errorf("set %s: %w", name, err)
 		}
 	}
-	if err := spec.LoadAndAssign(&p.objects, nil); err != nil {
+	replaced := make(map[string]*ebpf.Map)
+	for name, m := range p.options.Unwind {
+		spec.Maps[name].MaxEntries = m.MaxEntries()
+		replaced[name] = m
+	}
+	if err := spec.LoadAndAssign(&p.objects, &ebpf.CollectionOptions{MapReplacements: replaced}); err != nil {
 		return &Unmeasurable{Reason: "the kernel refuses the heap probes", Err: err, Remedy: "see `ipcprobe doctor`"}
 	}
 	p.loaded = true

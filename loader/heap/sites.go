@@ -5,7 +5,6 @@
 package heap
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -38,52 +37,29 @@ type Namer interface {
 // Site makes the description of a place: its frames, the allocator's caller
 // first.
 func (p *Probes) Site(key bpf.HeapSiteKey, sums bpf.HeapSite, names Namer) results.HeapSite {
-	s := results.HeapSite{
+	s := site{HeapSite: results.HeapSite{
 		Call:   nameOf(key.Function),
 		Allocs: int64(sums.Allocs), Frees: int64(sums.Frees), AllocBytes: int64(sums.AllocBytes),
 		LiveBytes:   int64(sums.AllocBytes) - int64(sums.FreedBytes),
 		LiveObjects: int64(sums.Allocs) - int64(sums.Frees),
 		Mapped:      key.Function == uint32(bpf.HeapFunctionFUNCTION_MMAP) || key.Function == uint32(bpf.HeapFunctionFUNCTION_MREMAP),
+	}}
+	path, complete := p.path(key)
+	for _, address := range path {
+		s.Frames = append(s.Frames, names.Frame(address, false))
 	}
-	s.Frames = append(s.Frames, names.Frame(key.Caller, false))
-	for i, address := range p.stack(key.Stack) {
-		// The walker begins at the allocator's function, and may leave the caller
-		// out: that one is known for certain.
-		if i == 0 || i == 1 && address == key.Caller {
-			continue
-		}
-		f := names.Frame(address, false)
-		if f.Object == "[unknown]" || f.Object == "" {
-			break // without frame pointers what follows is chance
-		}
-		s.Frames = append(s.Frames, f)
-	}
-	s.Complete = begins[s.Frames[len(s.Frames)-1].Function]
-	s.Function, s.Object = s.Frames[0].Function, s.Frames[0].Object
-	return s
+	s.Complete = complete
+	s.nameAfter(p.Allocator)
+	return s.HeapSite
 }
 
-// begins are the functions in which threads begin.
-var begins = map[string]bool{
-	"_start": true, "_start_c": true, "__libc_start_main": true, "__libc_start_main@@GLIBC_2.34": true, "__libc_start_call_main": true,
-	"start_thread": true, "clone": true, "__clone": true, "clone3": true, "__clone3": true,
-}
-
-func (p *Probes) stack(id int32) []uint64 {
-	if id < 0 {
-		return nil
+// path is the stack behind a key, the allocator's caller first, and whether it
+// reaches the thread's start. The caller is known also where nothing else is.
+func (p *Probes) path(key bpf.HeapSiteKey) (addresses []uint64, complete bool) {
+	var path bpf.HeapPath
+	if key.Path == 0 || p.objects.Paths.Lookup(key.Path, &path) != nil || path.Frames == 0 {
+		return []uint64{key.Caller}, false
 	}
-	raw, err := p.objects.Stacks.LookupBytes(uint32(id))
-	if err != nil || raw == nil {
-		return nil
-	}
-	var addresses []uint64
-	for ; len(raw) >= 8; raw = raw[8:] {
-		address := binary.NativeEndian.Uint64(raw)
-		if address == 0 {
-			break
-		}
-		addresses = append(addresses, address)
-	}
-	return addresses
+	n := min(int(path.Frames), len(path.Address))
+	return path.Address[:n], path.End == uint32(bpf.HeapUnwindEndUNWIND_OUTERMOST) || path.End == uint32(bpf.HeapUnwindEndUNWIND_ZERO)
 }

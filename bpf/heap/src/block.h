@@ -8,7 +8,7 @@
 #ifndef IPCPROBE_HEAP_BLOCK_H
 #define IPCPROBE_HEAP_BLOCK_H
 
-#include "state.h"
+#include "path.h"
 
 enum { NEAR = 256 };
 
@@ -63,8 +63,8 @@ static __always_inline int hand_out(struct sums *t, struct call *call, __u64 add
 	__u64 header = 0;
 
 	if (!site) {
-		/* Rather a place without its stack than none. */
-		b.site.stack = -1;
+		/* Rather a place without its path than none. */
+		b.site.path = 0;
 		site = site_of(&b.site);
 		if (!site)
 			return -1;
@@ -145,8 +145,7 @@ static __always_inline int begin(void *ctx, __u32 function, __u64 size, __u64 ol
 		t->account.filtered++;
 		return 0;
 	}
-	call->site.stack =
-	    bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP);
+	call->site.path = path_of(r, call, call->site.caller);
 	call->size = size;
 	call->out = out;
 	call->old = old;

@@ -12,6 +12,7 @@ const struct sums *unused_sums __attribute__((unused));
 const struct site_key *unused_site_key __attribute__((unused));
 const struct site *unused_site __attribute__((unused));
 const enum function *unused_function __attribute__((unused));
+const enum unwind_end *unused_unwind_end __attribute__((unused));
 
 #define FIRST(ctx)  ARGUMENT_1((struct registers *)(ctx))
 #define SECOND(ctx) ARGUMENT_2((struct registers *)(ctx))

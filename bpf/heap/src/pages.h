@@ -35,8 +35,7 @@ static __always_inline int begin_wrapper(void *ctx, __u32 function)
 	call->via_sp = STACK(r);
 	call->via.caller = caller_of(r);
 	call->via.function = function;
-	call->via.stack =
-	    bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP);
+	call->via.path = path_of(r, call, call->via.caller);
 	t->account.emitted++;
 	return 0;
 }
@@ -60,7 +59,7 @@ static __always_inline void enter_pages(struct registers *at, __u32 number)
 		return;
 	/* Called without the C library: its own address is what there is. */
 	call->via.caller = ADDRESS(&r);
-	call->via.stack = -1;
+	call->via.path = 0;
 	call->via.function = number == CALL_MREMAP ? FUNCTION_MREMAP : FUNCTION_MMAP;
 }
 

@@ -24,6 +24,8 @@ struct registers {
 #define RETURNED(r)   ((r)->ax)
 #define ADDRESS(r)    ((r)->ip)
 #define STACK(r)      ((r)->sp)
+#define FRAME(r)      ((r)->bp)
+#define SAVED(r)      ((r)->bx)
 /* What ret takes off the stack: a call's stack before and behind differ by it. */
 #define RETURN_SLOT   8
 
@@ -50,6 +52,8 @@ struct registers {
 #define RETURNED(r)   ((r)->regs[0])
 #define ADDRESS(r)    ((r)->pc)
 #define STACK(r)      ((r)->sp)
+#define FRAME(r)      ((r)->regs[29])
+#define SAVED(r)      ((r)->regs[19])
 #define RETURN_SLOT   0
 
 enum { CALL_BRK = 214, CALL_MUNMAP = 215, CALL_MREMAP = 216, CALL_MMAP = 222 };

@@ -7,6 +7,7 @@
 #define IPCPROBE_HEAP_STATE_H
 
 #include "registers.h"
+#include "unwind.h"
 
 /* Functions of an allocator, and system calls that stand beside them. */
 enum function {
@@ -29,7 +30,14 @@ enum function {
 /* Why nothing counts any more. */
 enum ending { ENDING_NONE, ENDING_EXEC, ENDING_EXIT };
 
-enum { BUCKETS = 64, THREADS = 16384, SITES = 16384, STACKS = 16384, MAPPINGS = 65536 };
+enum {
+	BUCKETS = 64,
+	THREADS = 16384,
+	SITES = 16384,
+	PATHS = 16384,
+	MAPPINGS = 65536,
+	PATH_DEPTH = 64, /* a power of two */
+};
 
 const volatile __u32 target_tgid = 0;
 /* The allocator is glibc's: the word before a block is its size and flags. */
@@ -84,8 +92,16 @@ struct {
 /* A place that asks for memory. */
 struct site_key {
 	__u64 caller; /* return address of the outermost call */
-	__s32 stack;  /* in stacks; below 0: the kernel's error */
+	__u64 path;   /* in paths; 0: not known */
 	__u32 function;
+	__u32 pad;
+};
+
+/* A stack, the allocator's caller first. */
+struct path {
+	__u32 frames;
+	__u32 end; /* enum unwind_end */
+	__u64 address[PATH_DEPTH];
 };
 
 struct site {
@@ -155,23 +171,19 @@ struct call {
 	struct site_key via;
 	__u32 nested; /* the system call is the allocator's own */
 	__u32 pad;
+	__u64 hash; /* of the path so far */
+	struct path path;
+	struct unwind_walk walk;
 };
 
 /* Key: thread id. A thread's own probes alone write it. Full: lost. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, THREADS);
 	__type(key, __u32);
 	__type(value, struct call);
 } calls SEC(".maps");
-
-/* Key: stack id. Full, or two stacks on one id: the site has an error for it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, STACKS);
-	__type(key, __u32);
-	__uint(value_size, 48 * sizeof(__u64));
-} stacks SEC(".maps");
 
 static __always_inline struct sums *this_totals(void)
 {
