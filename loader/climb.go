@@ -114,7 +114,7 @@ func load(step step, options Options, types *btf.Spec) (*loaded, error) {
 		return nil, err
 	}
 	assign(reflect.ValueOf(&l.objects).Elem(), l.collection)
-	for _, h := range hooksOf(spec, l.collection) {
+	for _, h := range hooksOf(spec, l.collection, types) {
 		if h.name == bpf.ProbeProgSchedFork {
 			l.fork = h
 		} else {

@@ -162,7 +162,7 @@ func examineHook(s step, program, btf string) error {
 		return err
 	}
 	defer collection.Close()
-	for _, h := range hooksOf(spec, collection) {
+	for _, h := range hooksOf(spec, collection, nil) {
 		l, err := h.attach()
 		if err != nil {
 			return err
