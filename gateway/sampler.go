@@ -6,8 +6,11 @@ package gateway
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -19,6 +22,8 @@ const (
 	// glancePace is how often it glances between two looks: a peak of 20 ms is
 	// not missed.
 	glancePace = 10 * time.Millisecond
+	// mostPace is how long it waits between two looks at most, however dear.
+	mostPace = 2 * time.Second
 	// looksMost is how many looks are kept; beyond, every second is dropped and
 	// the pace halved.
 	looksMost = 16384
@@ -63,6 +68,8 @@ func StartSampler(t *Target, pace time.Duration) (*Sampler, error) {
 
 func (s *Sampler) run() {
 	defer close(s.over)
+	runtime.LockOSThread() // its clock tells what a look costs
+	defer runtime.UnlockOSThread()
 	timer := time.NewTimer(min(s.pace, glancePace))
 	defer timer.Stop()
 	due := time.Now().Add(s.pace)
@@ -80,19 +87,19 @@ func (s *Sampler) run() {
 			if err != nil {
 				return
 			}
-			due = now.Add(max(s.lookPace(), 100*cost))
+			due = now.Add(min(max(s.lookPace(), 100*cost), mostPace))
 		}
 		timer.Reset(min(s.lookPace(), glancePace))
 	}
 }
 
-// look takes one reading and says how long that took.
+// look takes one reading and says how much CPU time that took.
 func (s *Sampler) look() (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	begin := time.Now()
+	begin := threadTimeNow()
 	m, err := s.reader.Read()
-	cost := time.Since(begin)
+	cost := threadTimeNow() - begin
 	if err != nil {
 		s.record.Ended = true
 		return cost, err
@@ -109,6 +116,16 @@ func (s *Sampler) lookPace() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.pace
+}
+
+// threadTimeNow is the CPU time of this thread. On a busy machine the time on the
+// wall says nothing about what a look costs the target.
+func threadTimeNow() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		return 0 // can't fail for this clock
+	}
+	return time.Duration(t.Nano())
 }
 
 // thin drops every second look but the first and the last.

@@ -65,10 +65,9 @@ type driver struct {
 	unnamed   error           // why functions of files that were mapped last have no names
 	shortened int             // probed slices that ended because their memory was full
 
-	counts       []results.RequestCount // answered, over time
-	lost         uint64                 // events, up to the last slice
-	observations []results.Observation  // reused
-	joined       []results.Joined       // reused
+	lost         uint64                // events, up to the last slice
+	observations []results.Observation // reused
+	joined       []results.Joined      // reused
 }
 
 func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.Watcher) (*driver, error) {

@@ -249,7 +249,6 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	defer placement.Close()
 	stopProgress := showProgress(stderr, o.quiet, o.load.Warmup+o.load.Duration, generator)
 	err = d.run(ctx)
-	m.counts = d.counts
 	stopProgress()
 	if err != nil {
 		return err
@@ -259,7 +258,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	if m.totals, err = generator.Stop(); err != nil && m.ended == "" {
 		m.warn("%v", err)
 	}
-	m.countTo()
+	m.counts = stats.Answered(append(m.slices[:len(m.slices):len(m.slices)], m.warmup), monotonic(), m.totals.Counts.OK+m.totals.Counts.Error)
 	m.addLate(generator.Late())
 	m.warnOfEndings()
 	m.warnOfShape(ctx)

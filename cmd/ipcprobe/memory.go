@@ -54,23 +54,3 @@ func (m *measurement) judgeLeak() {
 	}
 	m.memory.Leak = &heap
 }
-
-// count notes how many requests have been answered by now, when there is news.
-func (d *driver) count() {
-	seen := d.generator.Progress()
-	if n := len(d.counts); n > 0 && seen.At > d.counts[n-1].At {
-		d.counts = append(d.counts, results.RequestCount{At: seen.At, Count: seen.Counts.OK + seen.Counts.Error})
-	}
-}
-
-// countFrom begins the account of answered requests, as the load begins.
-func (d *driver) countFrom() {
-	if len(d.counts) == 0 {
-		d.counts = append(d.counts, results.RequestCount{At: monotonic()})
-	}
-}
-
-// countTo ends it, when the load has ended.
-func (m *measurement) countTo() {
-	m.counts = append(m.counts, results.RequestCount{At: monotonic(), Count: m.totals.Counts.OK + m.totals.Counts.Error})
-}

@@ -24,10 +24,8 @@ func (d *driver) turn(mode results.Mode) (results.Slice, []results.Request, erro
 	if err == nil {
 		d.next++
 	}
-	d.count()
 	if !open {
 		d.begun = reading
-		d.countFrom()
 		return results.Slice{}, nil, err
 	}
 	slice, requests, endErr := d.generator.End(before)

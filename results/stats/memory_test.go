@@ -3,6 +3,7 @@
 package stats
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -90,5 +91,28 @@ func TestAThinCurveKeepsItsPeakAndItsEnds(t *testing.T) {
 	}
 	if got := Thinned(curve[:5]); len(got) != 5 {
 		t.Errorf("a short curve was thinned to %d", len(got))
+	}
+}
+
+func TestAnsweredCountsWhatNobodyCounted(t *testing.T) {
+	interval := func(from, to, n int64) results.Interval {
+		return results.Interval{Start: from, End: to, Counts: results.Counts{OK: n - 1, Error: 1, Timeout: 5}}
+	}
+	all := []results.Slice{
+		{Start: 300, End: 500, Intervals: []results.Interval{interval(300, 400, 10), interval(400, 500, 20), interval(700, 800, 9)}},
+		{Start: 100, End: 200, Intervals: []results.Interval{interval(100, 200, 30)}},
+		{Start: 7, End: 7}, // never ended
+	}
+	// Gaps of 100 and 300 ns share the 40 of 100 that no slice has.
+	got := Answered(all, 800, 100)
+	want := []results.RequestCount{{At: 100}, {At: 200, Count: 30}, {At: 300, Count: 40}, {At: 400, Count: 50}, {At: 500, Count: 70}, {At: 800, Count: 100}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := Answered(nil, 5, 5); got != nil {
+		t.Errorf("of no slice: %v", got)
+	}
+	if got := Answered(all[1:2], 100, 3); len(got) != 2 || got[1].Count != 30 {
+		t.Errorf("of a total that is too small: %v", got)
 	}
 }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ipcprobe/ipcprobe/results"
+)
+
+// remember is a run against the peer growth in one of its modes. A busy machine
+// may make the load late and the run invalid; its memory was seen all the same.
+func remember(t *testing.T, arguments []string, flags ...string) (r *results.Result, pid int) {
+	t.Helper()
+	server, _ := startPeer(t, "growth", arguments...)
+	args := append([]string{"--pid", strconv.Itoa(server.Pid), "--warmup", "100ms"}, flags...)
+	r = measureLenient(t, args...)
+	if !server.Alive() {
+		t.Fatalf("the server did not live on:\n%s", server.Output())
+	}
+	return r, server.Pid
+}
+
+// rollup reads a process's smaps_rollup, bytes.
+func rollup(t *testing.T, pid int) map[string]int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]int64{}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) == 3 && fields[2] == "kB" {
+			kb, err := strconv.ParseInt(fields[1], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[strings.TrimSuffix(fields[0], ":")] = kb * 1024
+		}
+	}
+	return out
+}
+
+func TestTheResidentSetIsAsProcHasIt(t *testing.T) {
+	r, pid := remember(t, nil, "--duration", "2s", "--rate", "2000")
+	m, proc := r.Memory, rollup(t, pid)
+	// It rests since the final look.
+	if m.RSSFinalBytes != proc["Rss"] || m.Final.RSSBytes != proc["Rss"] || m.Final.AnonBytes != proc["Anonymous"] {
+		t.Errorf("final %d, %+v; /proc has %v", m.RSSFinalBytes, m.Final, proc)
+	}
+	if m.Source != "smaps_rollup" || !m.Settled || m.RSSPeakBytes < max(m.RSSBaselineBytes, m.RSSFinalBytes) {
+		t.Errorf("got %+v", m)
+	}
+	if len(m.Curve) < 8 || m.Curve[0].RSSBytes != m.RSSBaselineBytes || m.Curve[len(m.Curve)-1].RSSBytes != m.RSSFinalBytes {
+		t.Errorf("curve %+v", m.Curve)
+	}
+	answered := r.Load.Requests.OK
+	if last := m.Curve[len(m.Curve)-1].Requests; last < answered {
+		t.Errorf("the curve ends at %d requests, %d were counted without the warm-up", last, answered)
+	}
+	if m.Leak == nil || m.Leak.Verdict != results.LeakInconclusive {
+		t.Errorf("two seconds can't tell: %+v", m.Leak)
+	}
+}
+
+func TestAShortPeakIsSeen(t *testing.T) {
+	const spike = 50 << 20
+	for name, c := range map[string]struct {
+		before  string // taken once before the run
+		earlier bool
+	}{"the largest ever": {"4096", false}, "after a larger one": {strconv.Itoa(3 * spike), true}} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := remember(t, []string{"--before", c.before, "--mode", "spike", "--size", strconv.Itoa(spike), "--at", "1000", "--hold-ms", "50"},
+				"--duration", "2s", "--rate", "1000", "--budget", "50")
+			m := r.Memory
+			if grown := m.RSSPeakBytes - m.RSSBaselineBytes; grown < spike || grown > spike+spike/10 {
+				t.Errorf("50 MiB were there for 50 ms; the peak (%s) is %d above the baseline", m.PeakSource, grown)
+			}
+			if m.EarlierPeak != c.earlier || c.earlier && m.LifePeak < 3*spike {
+				t.Errorf("earlier %v, life peak %d; want %+v", m.EarlierPeak, m.LifePeak, c)
+			}
+			// A page fault a page, in so many requests.
+			if n := float64(r.Load.Requests.OK); m.FaultsPerRequest == nil || *m.FaultsPerRequest*n < spike/4096*0.9 {
+				t.Errorf("%d pages were touched: %v faults a request", spike/4096, m.FaultsPerRequest)
+			}
+		})
+	}
+}
+
+// judged runs 30,000 requests in a mode and gives the verdict on them.
+func judged(t *testing.T, arguments ...string) *results.Leak {
+	t.Helper()
+	r, _ := remember(t, arguments, "--requests", "30000", "--rate", "6000", "--connections", "4")
+	l := r.Memory.Leak
+	t.Logf("%v: %s after %d looks: %s", arguments, l.Verdict, len(r.Memory.Curve), l.Reason)
+	if l.BytesPer1000 != nil {
+		t.Logf("%.0f bytes per 1,000 requests, %.0f to %.0f", *l.BytesPer1000, l.Interval[0], l.Interval[1])
+	}
+	return l
+}
+
+func TestALeakShowsInTheResidentSet(t *testing.T) {
+	for name, c := range map[string]struct {
+		arguments []string
+		perBlock  float64 // what a block takes of the heap
+	}{
+		"128 bytes a request":   {[]string{"--mode", "leak", "--size", "128"}, 144},
+		"4,096 bytes":           {[]string{"--mode", "leak", "--size", "4096"}, 4112},
+		"pages that are mapped": {[]string{"--mode", "leak-mmap", "--size", "4096", "--every", "2"}, 2048},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leak := judged(t, c.arguments...)
+			if leak.Verdict != results.LeakFound || *leak.BytesPer1000 < 800*c.perBlock || *leak.BytesPer1000 > 1200*c.perBlock {
+				t.Errorf("got %+v", leak)
+			}
+		})
+	}
+}
+
+func TestWhatLevelsIsNotCalledALeak(t *testing.T) {
+	for name, arguments := range map[string][]string{
+		"nothing":                   {"--mode", "nothing"},
+		"a pool that fills":         {"--mode", "pool", "--bound", "9000", "--size", "512"},
+		"a cache":                   {"--mode", "cache", "--bound", "4000", "--size", "600"},
+		"garbage":                   {"--mode", "sawtooth", "--bound", "5000", "--size", "700"},
+		"a buffer that doubles":     {"--mode", "doubling", "--bound", "12000", "--size", "64"},
+		"fragments":                 {"--mode", "fragments", "--bound", "800"},
+		"arenas kept after a burst": {"--mode", "arenas", "--at", "9000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if leak := judged(t, arguments...); leak.Verdict == results.LeakFound {
+				t.Errorf("got %+v", leak)
+			}
+		})
+	}
+}
