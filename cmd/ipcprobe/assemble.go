@@ -48,7 +48,7 @@ func assemble(m *measurement) *results.Result {
 	if r.CPU != nil {
 		stacks := m.samples.Stacks(results.OnCPU, m.stacks)
 		sampled(r.CPU, stacks)
-		r.Copies = stats.Copies(stacks, m.calls, requests)
+		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.probedCPU(), Requests: requests, Calls: m.calls})
 	}
 	r.Memory = &m.memory
 	r.Loss = m.loss

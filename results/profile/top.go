@@ -18,9 +18,10 @@ type share struct {
 }
 
 // Top ranks functions by their share of the samples, the n first by self, then by
-// total. Self counts samples whose leaf is the function, total those that have it
-// anywhere on the stack: once, however often it recurses. Both are percent of all
-// samples. The marks of a walk that ended early are no functions.
+// total. Self counts samples whose leaf is the function, with what the compiler has
+// put into it; total those that have it anywhere on the stack: once, however often
+// it recurses. Both are percent of all samples. The marks of a walk that ended
+// early are no functions.
 func Top(stacks []results.Stack, n int) []results.Function {
 	var samples int64
 	byName := make(map[named]*share)
@@ -30,10 +31,11 @@ func Top(stacks []results.Stack, n int) []results.Function {
 			continue
 		}
 		samples += s.Samples
+		leaf := true
 		for j := range s.Frames {
 			f := &s.Frames[j]
 			if strings.HasPrefix(f.Function, "[unwind:") {
-				continue
+				break
 			}
 			key := named{function: f.Function, object: f.Object}
 			of := byName[key]
@@ -41,8 +43,9 @@ func Top(stacks []results.Stack, n int) []results.Function {
 				of = &share{named: key}
 				byName[key] = of
 			}
-			if j == 0 {
+			if leaf && !f.Inlined {
 				of.self += s.Samples
+				leaf = false
 			}
 			if of.last != i+1 {
 				of.total += s.Samples

@@ -15,27 +15,51 @@ const (
 	// littleHeadroom is the bound (percent) below which a rewrite is not worth
 	// the trouble.
 	littleHeadroom = 10
-	// mostShare keeps a bound finite where every sample is a copy: with one more
-	// sample that is none.
-	mostShare = 0.999
+	// mostShare keeps a bound finite where every sample is a copy.
+	mostShare = 0.9999
+	// fastestCopy is the least that copying a byte takes, ns: 32 bytes a
+	// nanosecond, from and to the nearest cache. What a copy routine takes beyond
+	// it is the price of its being called.
+	fastestCopy = 1.0 / 32
+	// halfWay is the size of a call (bytes) at which the kernel's work for its
+	// pages is as much as that for the call itself.
+	halfWay = 16 << 10
+	// indirect is the most that a call costs the program outside of it, ns: the
+	// code around it, and what it finds gone from the caches (Soares and Stumm,
+	// OSDI 2010).
+	indirect = 50
 )
 
+// Spent is what the samples are set against: all of the same slices.
+type Spent struct {
+	CPU      int64 // the target's CPU time, ns; 0: not known
+	Requests int64 // that were answered
+	Calls    []results.CallTable
+}
+
 // Copies divides the target's CPU samples by what they were spent on, and says
-// what could be won, at most, if copies or calls vanished. calls is the table of
-// the same slices, requests the number that was answered in them. Nil without a
-// sample.
+// what could be won, at most, if copies or calls vanished. Nil without a sample.
 //
 // The bounds are of the requests that the same CPU time could serve: where a
 // share c of it vanishes, c/(1-c) more. c is the upper end of the share's 95 %
-// interval (Wilson, 1927), and takes in what goes with the cost: with copies the
-// pages that hold them and the faults on these; with calls all that the kernel
-// does in them, copies and pages apart. The first bound may reach into the user's
-// own code where it copies by hand; that is not seen.
-func Copies(stacks []results.Stack, calls []results.CallTable, requests int64) *results.Copies {
+// interval (Wilson, 1927), and takes in all that may go with the cost. With copies
+// go the pages that hold them, the faults on these, and of the other work of the
+// calls that move bytes as much as their size accounts for. With calls goes all
+// that the kernel does in them, except the bare moving of bytes, and what they
+// cost the program around them. Copies that a program makes by hand, without
+// memcpy or a string instruction, are not seen.
+func Copies(stacks []results.Stack, spent Spent) *results.Copies {
 	var by [costs]int64
+	var moving int64 // in calls that move bytes, without copies and pages
 	for i := range stacks {
-		if n := stacks[i].Samples; n > 0 {
-			by[spentOn(&stacks[i])] += n
+		n := stacks[i].Samples
+		if n <= 0 {
+			continue
+		}
+		c, transfer := spentOn(&stacks[i])
+		by[c] += n
+		if transfer && (c == costCall || c == costWakeUp || c == costEntry) {
+			moving += n
 		}
 	}
 	var n int64
@@ -50,19 +74,20 @@ func Copies(stacks []results.Stack, calls []results.CallTable, requests int64) *
 	pct := func(c cost) float64 { return 100 * float64(by[c]) / float64(n) }
 	out := &results.Copies{
 		Samples:       n,
-		KernelCopyPct: pct(costKernelCopy), KernelCopyInterval: percentOf(wilson(by[costKernelCopy], n)),
-		UserCopyPct: pct(costUserCopy), UserCopyInterval: percentOf(wilson(by[costUserCopy], n)),
+		KernelCopyPct: pct(costKernelCopy), KernelCopyInterval: percentOf(wilson(float64(by[costKernelCopy]), n)),
+		UserCopyPct: pct(costUserCopy), UserCopyInterval: percentOf(wilson(float64(by[costUserCopy]), n)),
 		BufferPct: pct(costBuffer), AllocationPct: pct(costAllocation), ParsingPct: pct(costParsing),
 		SyscallEntryPct: pct(costEntry), WakeUpPct: pct(costWakeUp), CallWorkPct: pct(costCall), OtherPct: pct(costOther),
 	}
-	moved, made := transferred(calls)
-	if requests > 0 {
-		each := float64(moved) / float64(requests)
+	m := countMoved(spent.Calls)
+	if spent.Requests > 0 {
+		each := float64(m.bytes) / float64(spent.Requests)
 		out.BytesPerRequest = &each
-		out.CallsPerRequest = float64(made) / float64(requests)
+		out.CallsPerRequest = float64(m.made) / float64(spent.Requests)
 	}
-	copied := wilson(by[costKernelCopy]+by[costUserCopy]+by[costBuffer], n)
-	called := wilson(by[costEntry]+by[costWakeUp]+by[costCall], n)
+	copied := wilson(float64(by[costKernelCopy]+by[costUserCopy]+by[costBuffer])+m.share()*float64(moving), n)
+	called := wilson(float64(by[costEntry]+by[costWakeUp]+by[costCall])+
+		m.fixed(by[costKernelCopy], n, spent.CPU)+m.around(by[costOther]+by[costParsing]+by[costAllocation], n, spent.CPU), n)
 	out.ZeroCopyInterval, out.BatchingInterval = headrooms(copied), headrooms(called)
 	out.ZeroCopyHeadroomPct, out.BatchingHeadroomPct = out.ZeroCopyInterval[1], out.BatchingInterval[1]
 	for _, k := range batches {
@@ -73,15 +98,49 @@ func Copies(stacks []results.Stack, calls []results.CallTable, requests int64) *
 	return out
 }
 
-// transferred is how many bytes the calls moved, and how many calls there were.
-func transferred(calls []results.CallTable) (bytes, made int64) {
+// moved is what the calls of a run amount to.
+type moved struct {
+	bytes int64 // that they moved
+	moves int64 // calls that moved any
+	made  int64 // calls
+}
+
+func countMoved(calls []results.CallTable) (m moved) {
 	for i := range calls {
-		made += calls[i].Calls
-		if calls[i].Moves {
-			bytes += calls[i].Bytes
+		m.made += calls[i].Calls
+		if calls[i].Moves && calls[i].Bytes > 0 {
+			m.bytes += calls[i].Bytes
+			m.moves += calls[i].Calls
 		}
 	}
-	return bytes, made
+	return m
+}
+
+// share is the part of a moving call's work that goes with its bytes.
+func (m moved) share() float64 {
+	if m.moves == 0 {
+		return 0
+	}
+	size := float64(m.bytes) / float64(m.moves)
+	return size / (size + halfWay)
+}
+
+// fixed is how many of the kernel's copying samples are the price of calling the
+// copy routine, and not of the bytes.
+func (m moved) fixed(copying, n, cpu int64) float64 {
+	if cpu <= 0 {
+		return 0
+	}
+	bytes := float64(m.bytes) * fastestCopy / float64(cpu) * float64(n)
+	return max(0, float64(copying)-bytes)
+}
+
+// around is how many of the program's own samples may be due to its calls.
+func (m moved) around(own, n, cpu int64) float64 {
+	if cpu <= 0 {
+		return 0
+	}
+	return min(float64(own), float64(m.made)*indirect/float64(cpu)*float64(n))
 }
 
 // advice compares the two bounds: where one's lower end lies above the other's
@@ -115,9 +174,9 @@ func percentOf(share [2]float64) *[2]float64 {
 
 // wilson is the 95 % interval of a share of which k of n samples were seen
 // (Wilson, JASA 22, 1927).
-func wilson(k, n int64) [2]float64 {
+func wilson(k float64, n int64) [2]float64 {
 	const z = 1.959964
-	p, m := float64(k)/float64(n), float64(n)
+	p, m := k/float64(n), float64(n)
 	middle := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
 	return [2]float64{max(0, middle-half), min(1, middle+half)}

@@ -68,7 +68,7 @@ func TestSamplesAreToldApart(t *testing.T) {
 		"no frame at all":         {results.Stack{Samples: 1}, costOther},
 		"nothing of the program":  {path(1, "k:irqentry_exit"), costOther},
 	} {
-		if got := spentOn(&c.stack); got != c.want {
+		if got, _ := spentOn(&c.stack); got != c.want {
 			t.Errorf("%s: cost %d, want %d", name, got, c.want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestBoundsOfOppositeServers(t *testing.T) {
 		path(800, "k:_copy_to_iter", "k:unix_stream_recvmsg", "k:do_syscall_64", top, "c:recv"),
 		path(100, "c:memcpy", "main"), path(100, "k:mutex_lock", "k:unix_stream_read_generic", "k:do_syscall_64", top, "c:recv"),
 	}
-	c := Copies(copying, []results.CallTable{{Name: "recvfrom", Calls: 30, Bytes: 3000, Moves: true}, {Name: "poll", Calls: 10, Bytes: 10}}, 10)
+	c := Copies(copying, Spent{Requests: 10, Calls: []results.CallTable{{Name: "recvfrom", Calls: 30, Bytes: 3000, Moves: true}, {Name: "poll", Calls: 10, Bytes: 10}}})
 	if c.Advice != results.AdviseCopies || c.Samples != 1000 || *c.BytesPerRequest != 300 || c.CallsPerRequest != 4 {
 		t.Errorf("a server that copies: %+v", c)
 	}
@@ -95,7 +95,7 @@ func TestBoundsOfOppositeServers(t *testing.T) {
 		path(700, "k:mutex_lock", "k:unix_stream_read_generic", "k:do_syscall_64", top, "c:recv"),
 		path(200, "c:recv", "main"), path(50, "work", "main"), path(50, "k:_copy_to_iter", "k:unix_stream_recvmsg", "k:do_syscall_64", top, "c:recv"),
 	}
-	c = Copies(calling, nil, 0)
+	c = Copies(calling, Spent{})
 	if c.Advice != results.AdviseCalls || c.BytesPerRequest != nil || c.BatchingHeadroomPct < 900 || c.ZeroCopyHeadroomPct > 10 {
 		t.Errorf("a server that calls: %+v", c)
 	}
@@ -107,19 +107,46 @@ func TestBoundsOfOppositeServers(t *testing.T) {
 }
 
 func TestBoundsOfLittle(t *testing.T) {
-	if c := Copies(nil, nil, 10); c != nil {
+	if c := Copies(nil, Spent{Requests: 10}); c != nil {
 		t.Errorf("without a sample: %+v", c)
 	}
 	ours := path(5, "k:bpf_trace_run2", top)
-	if c := Copies([]results.Stack{ours}, nil, 10); c != nil {
+	if c := Copies([]results.Stack{ours}, Spent{Requests: 10}); c != nil {
 		t.Errorf("with our own samples only: %+v", c)
 	}
-	c := Copies([]results.Stack{path(1, "c:memcpy", "main")}, nil, 10)
+	c := Copies([]results.Stack{path(1, "c:memcpy", "main")}, Spent{Requests: 10})
 	if c.Advice != results.AdviseBoth || math.IsInf(c.ZeroCopyHeadroomPct, 0) || c.BatchingHeadroomPct < 100 {
 		t.Errorf("of one sample nothing is known, but %+v", c)
 	}
-	c = Copies([]results.Stack{path(1000, "work", "main")}, nil, 10)
+	c = Copies([]results.Stack{path(1000, "work", "main")}, Spent{Requests: 10})
 	if c.Advice != results.AdviseNeither || c.ZeroCopyHeadroomPct > 1 {
 		t.Errorf("a server that works: %+v", c)
+	}
+}
+
+func TestWhatGoesWithCopiesAndCalls(t *testing.T) {
+	recv := func(size int64) Spent {
+		return Spent{CPU: 1_000_000, Requests: 100, Calls: []results.CallTable{{Name: "recvfrom", Calls: 1000, Bytes: 1000 * size, Moves: true}}}
+	}
+	stacks := []results.Stack{
+		path(300, "k:_copy_to_iter", "k:unix_stream_recvmsg", "k:do_syscall_64", top, "c:recv"),
+		path(400, "k:skb_unlink", "k:unix_stream_recvmsg", "k:do_syscall_64", top, "c:recv"),
+		path(300, "loop", "main"),
+	}
+	small, large := Copies(stacks, recv(8)), Copies(stacks, recv(1<<20))
+	// Of 8 bytes nothing is for the bytes: the copy routine's time is the call's, and
+	// so is a part of the loop's.
+	if c := headroom(0.3); small.ZeroCopyInterval[0] > c || small.ZeroCopyInterval[1] < c || small.ZeroCopyInterval[1] > 1.3*c {
+		t.Errorf("small messages, copies: %v, want about %v", small.ZeroCopyInterval, c)
+	}
+	if c := headroom(0.75); small.BatchingInterval[0] > c || small.BatchingInterval[1] < c {
+		t.Errorf("small messages, calls: %v, want about %v", small.BatchingInterval, c)
+	}
+	// Of 1 MiB the call's work is for the bytes.
+	if c := headroom(0.7); large.ZeroCopyInterval[0] > c || large.ZeroCopyInterval[1] < c {
+		t.Errorf("large messages, copies: %v, want about %v", large.ZeroCopyInterval, c)
+	}
+	if small.Advice != results.AdviseCalls || large.Advice != results.AdviseCopies {
+		t.Errorf("advice %q and %q", small.Advice, large.Advice)
 	}
 }

@@ -26,12 +26,13 @@ const (
 	costs
 )
 
-// spentOn reads what a stack was about. Names are those of Linux 5.10 to 7.x and
+// spentOn reads what a stack was about, and whether it was in a call that moves
+// bytes. Names are those of Linux 5.10 to 7.x and
 // of the usual C libraries and allocators; what has another name counts as the
 // call, or the program, that it is in.
-func spentOn(s *results.Stack) cost {
+func spentOn(s *results.Stack) (c cost, transfer bool) {
 	if s.Own {
-		return costOurs
+		return costOurs, false
 	}
 	user := 0
 	for user < len(s.Frames) && s.Frames[user].Kernel {
@@ -39,44 +40,44 @@ func spentOn(s *results.Stack) cost {
 	}
 	kernel, above := s.Frames[:user], s.Frames[user:]
 	if len(kernel) > 0 {
-		if c := kernelCost(kernel, above); c != costOther {
-			return c
+		if c, transfer = kernelCost(kernel, above); c != costOther {
+			return c, transfer
 		}
 	}
-	return userCost(above, len(kernel) > 0)
+	return userCost(above, len(kernel) > 0), false
 }
 
 // kernelCost is the cost of a stack with kernel frames, or costOther where they
 // came on top of what the program did (an interrupt).
-func kernelCost(kernel, user []results.Frame) cost {
-	if tracing[plainName(kernel[0].Function)] || strings.HasPrefix(kernel[0].Function, "__bpf_trace_") {
-		return costOurs
-	}
-	var inCall, copies, sockets, buffers, wakes, faults bool
+func kernelCost(kernel, user []results.Frame) (c cost, transfer bool) {
+	var inCall, copies, buffers, wakes, faults bool
 	for i := range kernel {
 		name := plainName(kernel[i].Function)
+		if toOurs.MatchString(name) || i == 0 && tracing[name] {
+			return costOurs, false
+		}
 		copies = copies || kernelCopies.MatchString(name)
-		sockets = sockets || transfers.MatchString(name)
+		transfer = transfer || transfers.MatchString(name)
 		buffers = buffers || kernelBuffers.MatchString(name)
 		wakes = wakes || wakeUps.MatchString(name)
 		faults = faults || pageFaults.MatchString(name)
 		inCall = inCall || systemCalls.MatchString(name)
 	}
 	switch {
-	case copies && sockets:
-		return costKernelCopy
+	case copies && transfer:
+		return costKernelCopy, transfer
 	case faults && len(user) > 0 && copiesBytes(user):
-		return costUserCopy // the pages that it copies to
+		return costUserCopy, false // the pages that it copies to
 	case faults, buffers && inCall:
-		return costBuffer
+		return costBuffer, transfer
 	case wakes:
-		return costWakeUp
+		return costWakeUp, transfer
 	case entries.MatchString(plainName(kernel[0].Function)):
-		return costEntry
+		return costEntry, transfer
 	case inCall:
-		return costCall
+		return costCall, transfer
 	}
-	return costOther
+	return costOther, false
 }
 
 // userCost is the cost of a stack in the program itself. interrupted says that
@@ -133,17 +134,16 @@ func plainName(name string) string {
 	return name
 }
 
-// tracing are the kernel's ways from a tracepoint to the programs on it. They are
-// walked because our probes are attached.
+// tracing are the kernel's steps on the way from a tracepoint to the programs on it,
+// which it takes because our probes are attached.
 var tracing = map[string]bool{
-	"bpf_trace_run1": true, "bpf_trace_run2": true, "bpf_trace_run3": true, "bpf_trace_run4": true,
-	"trace_call_bpf": true, "syscall_trace_enter": true, "trace_syscall_enter": true,
-	"syscall_exit_work": true, "trace_syscall_exit": true, "syscall_trace_exit_work": true,
-	"__traceiter_sys_enter": true, "__traceiter_sys_exit": true, "__traceiter_sched_switch": true,
-	"bpf_get_stack_raw_tp": true, "bpf_task_storage_get": true, "bpf_task_storage_get_recur": true,
+	"syscall_trace_enter": true, "trace_syscall_enter": true, "syscall_exit_work": true,
+	"trace_syscall_exit": true, "syscall_trace_exit_work": true, "syscall_exit_to_user_mode_work": true,
 }
 
 var (
+	// toOurs is whatever a tracepoint with a program on it calls.
+	toOurs       = regexp.MustCompile(`^(__bpf_trace_|bpf_trace_run|__traceiter_|trace_call_bpf|bpf_trampoline_|bpf_get_stack|bpf_task_storage_|bpf_sk_storage_|call_trace_sock)`)
 	kernelCopies = regexp.MustCompile(`^(_?_?copy_(user|to_user|from_user|mc)|raw_copy_|rep_movs|_copy_(to|from)_(iter|user)|copy_page_(to|from)_iter|copyin$|copyout$|` +
 		`skb_copy_datagram|simple_copy_to_iter|__skb_datagram_iter|csum_and_copy|memcpy|__memcpy|memmove|__memmove|copy_folio|__arch_copy_|skb_copy_bits|copy_from_iter_full|__copy_(skb|user))`)
 	// transfers are what moves bytes for a program: sockets, pipes, files.
