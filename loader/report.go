@@ -17,6 +17,7 @@ func (p *Probes) Stacks(kernel *symbol.Kernel, process *symbol.Process) []result
 	if p.sampler == nil {
 		return nil
 	}
+	kernel.Mark(p.code())
 	var named []results.Stack
 	for _, s := range p.sampler.samples.stacks.list {
 		named = append(named, name(s, kernel, process))
@@ -30,7 +31,7 @@ func name(s *addresses, kernel *symbol.Kernel, process *symbol.Process) results.
 		stack.Frames = append(stack.Frames, results.Frame{Function: s.call, Object: "[syscall]", Kernel: true})
 	}
 	for _, address := range s.kernel {
-		stack.Own = stack.Own || kernel.Own(address, programNames[:])
+		stack.Own = stack.Own || kernel.Own(address)
 		stack.Frames = append(stack.Frames, kernel.Frame(address))
 	}
 	for _, address := range s.user {
@@ -60,4 +61,24 @@ func belowSwitch(frames []results.Frame) []results.Frame {
 		}
 	}
 	return frames
+}
+
+// code is where our own programs lie in the kernel; nothing where it does not say.
+func (p *Probes) code() []symbol.Code {
+	var all []symbol.Code
+	for _, name := range p.programs() {
+		info, err := p.collection.Programs[name].Info()
+		if err != nil {
+			continue
+		}
+		starts, ok := info.JitedKsymAddrs()
+		sizes, known := info.JitedFuncLens()
+		if !ok || !known || len(starts) != len(sizes) {
+			continue
+		}
+		for i := range starts {
+			all = append(all, symbol.Code{Start: uint64(starts[i]), Size: uint64(sizes[i]), Program: "bpf " + name})
+		}
+	}
+	return all
 }

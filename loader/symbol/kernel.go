@@ -21,7 +21,26 @@ const kernelBound = 256 << 20
 var ErrHidden = errors.New("kernel addresses are hidden (kernel.kptr_restrict)")
 
 // Kernel names kernel addresses.
-type Kernel struct{ functions table }
+type Kernel struct {
+	functions table
+	own       table // our own programs
+}
+
+// Code is a stretch of machine code in the kernel.
+type Code struct {
+	Start, Size uint64
+	Program     string // of ours, that it is of
+}
+
+// Mark makes known where our own programs lie. Other people's may have the same
+// names, so that the address alone tells.
+func (k *Kernel) Mark(programs []Code) {
+	var entries []entry
+	for _, c := range programs {
+		entries = append(entries, entry{start: c.Start, size: max(1, c.Size), name: c.Program})
+	}
+	k.own = sorted(entries)
+}
 
 // OpenKernel reads /proc/kallsyms. Call it after the probes are loaded, so that
 // they have names too. ErrHidden comes with a Kernel that still names every
@@ -65,9 +84,13 @@ func readKernel(r io.Reader) (*Kernel, error) {
 	return &Kernel{functions: sorted(entries)}, nil
 }
 
-// Frame names one kernel address.
+// Frame names one kernel address. Our own programs are in the object [ipcprobe].
 func (k *Kernel) Frame(address uint64) results.Frame {
 	frame := results.Frame{Function: "[kernel]", Object: "[kernel]", Address: address, Kernel: true}
+	if e, ok := k.own.find(address); ok {
+		frame.Function, frame.Object = e.name, "[ipcprobe]"
+		return frame
+	}
 	if e, ok := k.functions.find(address); ok {
 		frame.Function = e.name
 		if e.object != "" {
@@ -77,22 +100,8 @@ func (k *Kernel) Frame(address uint64) results.Frame {
 	return frame
 }
 
-// Own says that a kernel address lies in one of the named BPF programs. The
-// kernel calls a program bpf_prog_TAG_NAME, with the name cut to 15 bytes.
-func (k *Kernel) Own(address uint64, programs []string) bool {
-	e, ok := k.functions.find(address)
-	if !ok || e.object != "bpf" {
-		return false
-	}
-	rest, ok := strings.CutPrefix(e.name, "bpf_prog_")
-	if !ok {
-		return false
-	}
-	_, name, _ := strings.Cut(rest, "_")
-	for _, program := range programs {
-		if name == program || len(name) == 15 && strings.HasPrefix(program, name) {
-			return true
-		}
-	}
-	return false
+// Own says that a kernel address lies in one of our programs.
+func (k *Kernel) Own(address uint64) bool {
+	_, ok := k.own.find(address)
+	return ok
 }
