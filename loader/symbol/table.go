@@ -23,13 +23,14 @@ type table []entry
 // the nearest does not reach.
 const nested = 16
 
-// sorted puts entries in order. Of aliases at one address the one of the least
-// rank stays, then the one with the fewest underscores before it, then the
-// first.
+// sorted puts entries in order. Of aliases at one address a public one stays, then
+// the one with the fewest underscores before it, of the least rank, the shortest,
+// the first.
 func sorted(entries []entry) table {
 	slices.SortStableFunc(entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(unsized(a), unsized(b)),
-			cmp.Compare(a.rank, b.rank), cmp.Compare(underscores(a.name), underscores(b.name)))
+			cmp.Compare(a.rank/local, b.rank/local), cmp.Compare(underscores(a.name), underscores(b.name)),
+			cmp.Compare(a.rank, b.rank), cmp.Compare(len(a.name), len(b.name)))
 	})
 	return slices.CompactFunc(entries, func(a, b entry) bool { return a.start == b.start })
 }

@@ -13,12 +13,14 @@ import (
 // symbolBound is the largest symbol table, in bytes, that is read of one file.
 const symbolBound = 512 << 20
 
-// Where a name comes from, in the order of preference at one address.
+// Where a name comes from, in the order of preference at one address. A name that
+// others link to goes before one that the object keeps to itself.
 const (
 	fromSymtab uint8 = iota
 	fromDebug
 	fromMini
 	fromDynamic
+	local
 )
 
 // tables are what names the functions of one object.
@@ -95,7 +97,11 @@ func functions(symbols []elf.Symbol, rank uint8) []entry {
 		if (kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC) || s.Value == 0 || s.Section == elf.SHN_UNDEF {
 			continue
 		}
-		entries = append(entries, entry{start: s.Value, size: s.Size, name: s.Name, rank: rank})
+		e := entry{start: s.Value, size: s.Size, name: s.Name, rank: rank}
+		if elf.ST_BIND(s.Info) == elf.STB_LOCAL {
+			e.rank += local
+		}
+		entries = append(entries, e)
 	}
 	return entries
 }

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/ipcprobe/ipcprobe/gateway/peer"
+	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
+)
+
+// burned are the shares of the burner's own time, percent; burner.c has the same.
+var burned = map[string]float64{"ipc_protocol_decode": 35, "nats_publish": 24, "json_parse": 15, "respond": 26}
+
+// measured runs ipcprobe on a peer until it has enough samples, and ends the peer.
+func measured(t *testing.T, p *peer.Process, args ...string) (r *results.Result, out, words string) {
+	t.Helper()
+	kerneltest.Privileged(t)
+	out = filepath.Join(t.TempDir(), "run")
+	got := ipcprobe(t, append([]string{"run", "--quiet", "--pid", strconv.Itoa(p.Pid), "--out", out,
+		"--rate", "max", "--connections", "2", "--warmup", "100ms"}, args...)...)
+	if got.code != exitDone && got.code != exitInvalid {
+		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	r = readResult(t, out)
+	if code := p.Stop(); code != 0 {
+		t.Errorf("the peer ended with %d:\n%s", code, p.Output())
+	}
+	return r, out, p.Output()
+}
+
+func profileIn(t *testing.T, out, name string) *profile.Profile {
+	t.Helper()
+	file, err := os.Open(filepath.Join(out, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	p, err := profile.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.CheckValid(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// has says that a function is anywhere on a sample's stack.
+func has(s *profile.Sample, function string) bool {
+	for _, l := range s.Location {
+		for _, line := range l.Line {
+			if line.Function.Name == function {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// near holds that a share of n samples is as it should be, within two points and
+// three deviations of so few samples; both are shares, 0 to 1.
+func near(t *testing.T, what string, got, want float64, n int64) {
+	t.Helper()
+	if bound := 0.02 + 3*math.Sqrt(want*(1-want)/float64(n)); math.Abs(got-want) > bound {
+		t.Errorf("%s: %.1f %%, want %.1f %% within %.1f points (%d samples)", what, 100*got, 100*want, 100*bound, n)
+	}
+}
+
+func TestKnownSharesAreFound(t *testing.T) {
+	server, _ := startPeer(t, "burner")
+	r, out, words := measured(t, server, "--duration", "10s", "--slice", "1s", "--budget", "100", "--payload", "64")
+	var requests, userUs, kernelUs float64
+	last := words[strings.LastIndex(words, "done "):]
+	if _, err := fmt.Sscanf(last, "done requests=%f user_us=%f kernel_us=%f", &requests, &userUs, &kernelUs); err != nil {
+		t.Fatalf("%v in %q", err, last)
+	}
+	p := profileIn(t, out, "cpu.pb.gz")
+	var all, user, ours int64
+	functions := map[string]int64{}
+	for _, s := range p.Sample {
+		n := s.Value[0]
+		all += n
+		if len(s.Label["code"]) > 0 {
+			ours += n
+		}
+		if m := s.Location[0].Mapping; m != nil && !strings.HasPrefix(m.File, "[") {
+			user += n
+		}
+		for name := range burned {
+			if has(s, name) && (s.Location[0].Mapping == nil || !strings.HasPrefix(s.Location[0].Mapping.File, "[")) {
+				functions[name] += n
+			}
+		}
+	}
+	if all < 200 {
+		t.Fatalf("%d samples: the machine was too busy to measure", all)
+	}
+	userShare := userUs / (userUs + kernelUs)
+	near(t, "user share of the samples", float64(user)/float64(all), userShare, all)
+	near(t, "user share of the report", r.CPU.UserPct/(r.CPU.UserPct+r.CPU.KernelPct), userShare, all)
+	for name, share := range burned {
+		near(t, name, float64(functions[name])/float64(all), userShare*share/100, all)
+	}
+	if r.CPU.Top[0].Function != "ipc_protocol_decode" {
+		t.Errorf("the hottest function is %+v", r.CPU.Top[0])
+	}
+	if r.CPU.CompleteStacksPct < 99 {
+		t.Errorf("%.1f %% of the stacks are whole", r.CPU.CompleteStacksPct)
+	}
+	checkTotal(t, r, p)
+	checkBands(t, p)
+}
+
+// checkTotal holds the profile's sum against the scheduler's clock.
+func checkTotal(t *testing.T, r *results.Result, p *profile.Profile) {
+	t.Helper()
+	var ns, samples, spent int64
+	for _, s := range p.Sample {
+		samples += s.Value[0]
+		ns += s.Value[1]
+	}
+	for _, s := range r.Run.Slices {
+		if s.Mode == results.Probed.String() {
+			spent += s.CPUNs
+		}
+	}
+	if ratio := float64(ns) / float64(spent); ratio < 0.97 || ratio > 1.03 {
+		t.Errorf("the profile adds up to %d ns, the target's CPU time is %d", ns, spent)
+	}
+	// The clock by itself finds as much, as far as so few samples tell.
+	byClock := float64(samples * p.Period)
+	if bound := 0.03 + 4/math.Sqrt(float64(samples)); math.Abs(byClock/float64(spent)-1) > bound {
+		t.Errorf("%d samples of %d ns against %d ns of CPU time", samples, p.Period, spent)
+	}
+}
+
+// checkBands holds that most of the time of a server that only serves is that of a
+// request.
+func checkBands(t *testing.T, p *profile.Profile) {
+	t.Helper()
+	bands, all := map[string]int64{}, int64(0)
+	for _, s := range p.Sample {
+		all += s.Value[0]
+		if b := s.Label["band"]; len(b) > 0 {
+			bands[b[0]] += s.Value[0]
+		}
+	}
+	if fast, usual := bands["below p50"], bands["p50-p99"]; fast == 0 || usual == 0 || (fast+usual+bands["above p99"])*10 < all*7 {
+		t.Errorf("bands %v of %d samples", bands, all)
+	}
+}
+
+func TestTheGoToolReadsARunsProfiles(t *testing.T) {
+	server, _ := startPeer(t, "burner")
+	_, out, _ := measured(t, server, "--duration", "2s", "--budget", "50", "--payload", "64")
+	file := func(name string) string { return filepath.Join(out, name) }
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"top":       {[]string{"-top", file("cpu.pb.gz")}, "ipc_protocol_decode"},
+		"peek":      {[]string{"-peek", "nats_publish", file("cpu.pb.gz")}, "handle"},
+		"tagfocus":  {[]string{"-top", "-tagfocus", "band=p50-p99", file("cpu.pb.gz")}, "json_parse"},
+		"diff_base": {[]string{"-top", "-diff_base", file("cpu.pb.gz"), file("cpu.pb.gz")}, "Showing nodes accounting for 0, 0%"},
+		"off CPU":   {[]string{"-top", file("offcpu.pb.gz")}, "Type: delay"},
+		"calls":     {[]string{"-peek", "sendto", file("syscalls.pb.gz")}, "send"},
+	} {
+		args := append([]string{"tool", "pprof", "-symbolize=none"}, c.args...)
+		got, err := exec.Command("go", args...).CombinedOutput()
+		if err != nil || !strings.Contains(string(got), c.want) {
+			t.Errorf("%s: %v, no %q in\n%s", name, err, c.want, got)
+		}
+	}
+	folded, err := os.ReadFile(file("cpu.folded"))
+	if err != nil || !strings.Contains(string(folded), ";handle;ipc_protocol_decode") {
+		t.Errorf("%v, folded stacks:\n%.2000s", err, folded)
+	}
+}
+
+// A bound must hold against the server that was really freed of the cost.
+func TestBoundsHoldAgainstTheBuildWithoutTheCost(t *testing.T) {
+	for name, c := range map[string]struct {
+		peer, without, payload, advice string
+		bound                          func(*results.Copies) float64
+	}{
+		"copies": {"copier", "--zero-copy", "1MiB", results.AdviseCopies, func(c *results.Copies) float64 { return c.ZeroCopyHeadroomPct }},
+		"calls":  {"caller", "--batched", "1KiB", results.AdviseCalls, func(c *results.Copies) float64 { return c.BatchingHeadroomPct }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"--duration", "5s", "--slice", "100ms", "--budget", "50", "--payload", c.payload}
+			server, _ := startPeer(t, c.peer)
+			with, _, _ := measured(t, server, args...)
+			free, _ := startPeer(t, c.peer, c.without)
+			without, _, _ := measured(t, free, args...)
+			if with.Copies == nil || with.Copies.Advice != c.advice {
+				t.Fatalf("advice: %+v, want %q", with.Copies, c.advice)
+			}
+			gain := 100 * (with.CPU.NsPerRequest/without.CPU.NsPerRequest - 1)
+			if bound := c.bound(with.Copies); gain > bound || gain < 50 {
+				t.Errorf("the build without the cost serves %.0f %% more on the same CPU time, the bound was %.0f %%: %+v", gain, bound, with.Copies)
+			}
+			t.Logf("gain %.0f %%, bound %.0f %%, %d samples", gain, c.bound(with.Copies), with.Copies.Samples)
+		})
+	}
+}
