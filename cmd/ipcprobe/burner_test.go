@@ -22,8 +22,8 @@ import (
 // burned are the shares of the burner's own time, percent; burner.c has the same.
 var burned = map[string]float64{"ipc_protocol_decode": 35, "nats_publish": 24, "json_parse": 15, "respond": 26}
 
-// measured runs ipcprobe on a peer until it has enough samples, and ends the peer.
-func measured(t *testing.T, p *peer.Process, args ...string) (r *results.Result, out, words string) {
+// profiled runs ipcprobe on a peer until it has enough samples, and ends the peer.
+func profiled(t *testing.T, p *peer.Process, args ...string) (r *results.Result, out, words string) {
 	t.Helper()
 	kerneltest.Privileged(t)
 	out = filepath.Join(t.TempDir(), "run")
@@ -79,7 +79,7 @@ func near(t *testing.T, what string, got, want float64, n int64) {
 
 func TestKnownSharesAreFound(t *testing.T) {
 	server, _ := startPeer(t, "burner")
-	r, out, words := measured(t, server, "--duration", "10s", "--slice", "1s", "--budget", "100", "--payload", "64")
+	r, out, words := profiled(t, server, "--duration", "10s", "--slice", "1s", "--budget", "100", "--payload", "64")
 	var requests, userUs, kernelUs float64
 	last := words[strings.LastIndex(words, "done "):]
 	if _, err := fmt.Sscanf(last, "done requests=%f user_us=%f kernel_us=%f", &requests, &userUs, &kernelUs); err != nil {
@@ -163,7 +163,7 @@ func checkBands(t *testing.T, p *profile.Profile) {
 
 func TestTheGoToolReadsARunsProfiles(t *testing.T) {
 	server, _ := startPeer(t, "burner")
-	_, out, _ := measured(t, server, "--duration", "2s", "--budget", "50", "--payload", "64")
+	_, out, _ := profiled(t, server, "--duration", "2s", "--budget", "50", "--payload", "64")
 	file := func(name string) string { return filepath.Join(out, name) }
 	for name, c := range map[string]struct {
 		args []string
@@ -200,9 +200,9 @@ func TestBoundsHoldAgainstTheBuildWithoutTheCost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			args := []string{"--duration", "5s", "--slice", "100ms", "--budget", "50", "--payload", c.payload}
 			server, _ := startPeer(t, c.peer)
-			with, _, _ := measured(t, server, args...)
+			with, _, _ := profiled(t, server, args...)
 			free, _ := startPeer(t, c.peer, c.without)
-			without, _, _ := measured(t, free, args...)
+			without, _, _ := profiled(t, free, args...)
 			if with.Copies == nil || with.Copies.Advice != c.advice {
 				t.Fatalf("advice: %+v, want %q", with.Copies, c.advice)
 			}
