@@ -360,6 +360,7 @@ const (
 	ProbeUnwindWhereUNWIND_AT_FRAME    ProbeUnwindWhere = 5
 	ProbeUnwindWhereUNWIND_IS_CFA      ProbeUnwindWhere = 6
 	ProbeUnwindWhereUNWIND_IN_REGISTER ProbeUnwindWhere = 7
+	ProbeUnwindWhereUNWIND_OF_PARENT   ProbeUnwindWhere = 8
 )
 
 // Names of all BPF objects in the ELF.

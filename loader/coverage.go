@@ -26,6 +26,9 @@ func (t *tables) coverage() results.Coverage {
 	seen := make(map[*object]bool)
 	for _, s := range t.processes {
 		for i, m := range s.list {
+			if !slices.Contains(s.now, m) {
+				continue
+			}
 			o := s.of[i]
 			switch {
 			case m.Path == "[vsyscall]" || m.Path == "[uprobes]" || seen[o]:

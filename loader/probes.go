@@ -48,8 +48,6 @@ type Probes struct {
 	slice    uint32 // counts Attach
 	counted  counted
 	tables   *tables // nil: no stacks are taken
-	looked   int64   // when the target's mappings were last looked up, ns
-	missed   uint64  // walks that had ended for want of one by then
 
 	callReadings int    // of CallTotals
 	callsSeen    []bool // by number of the call

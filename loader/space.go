@@ -3,6 +3,7 @@
 package loader
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -39,20 +40,23 @@ type object struct {
 // space is what one process has mapped executable.
 type space struct {
 	pid  int
-	list []mapping.Mapping
-	of   []*object // of each mapping; nil for anonymous memory
+	now  []mapping.Mapping // as it was read
+	list []mapping.Mapping // with what was there before
+	of   []*object         // of each in list; nil for anonymous memory
 }
 
 // read looks the mappings up again and compiles the objects that are new.
 func (s *space) read(t *tables) (changed bool, err error) {
 	list, err := mapping.Read(s.pid)
-	if err != nil || len(list) == 0 || slices.Equal(list, s.list) {
+	if err != nil || len(list) == 0 || slices.Equal(list, s.now) {
 		return false, err // a process that is ending has no mappings: keep what is known
 	}
+	s.now = list
 	known := make(map[mapping.Mapping]*object)
 	for i, m := range s.list {
 		known[m] = s.of[i]
 	}
+	list = s.withGone(list)
 	of := make([]*object, len(list))
 	for i, m := range list {
 		if o, stays := known[m]; stays {
@@ -63,6 +67,27 @@ func (s *space) read(t *tables) (changed bool, err error) {
 	}
 	s.list, s.of = list, of
 	return true, nil
+}
+
+// goneBound is how many mappings that are gone are kept.
+const goneBound = 256
+
+// withGone puts what was mapped before back between what is mapped now, where
+// nothing else took its place: a library that is loaded again and again mostly
+// comes back to where it was, and is not always there when somebody looks.
+func (s *space) withGone(list []mapping.Mapping) []mapping.Mapping {
+	kept := 0
+	for _, m := range s.list {
+		i, _ := slices.BinarySearchFunc(list, m.Start, func(l mapping.Mapping, start uint64) int {
+			return cmp.Compare(l.Start, start)
+		})
+		over := i < len(list) && list[i].Start < m.End || i > 0 && list[i-1].End > m.Start
+		if !over && m.File() && kept < goneBound {
+			list = slices.Insert(list, i, m)
+			kept++
+		}
+	}
+	return list
 }
 
 // object gives the object behind a mapping, compiled if it is new.

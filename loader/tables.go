@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -40,10 +41,15 @@ type tables struct {
 
 	usedRows, usedRules int
 	upper               bool // half of mappings that is in use
+	published           int  // how often
+
+	looked   int64         // when mappings were last looked up, ns
+	missed   uint64        // walks that had ended for want of one by then
+	patience time.Duration // before they are looked up for that again
 }
 
 func newTables() *tables {
-	return &tables{processes: make(map[int]*space), objects: make(map[identity]*object)}
+	return &tables{processes: make(map[int]*space), objects: make(map[identity]*object), patience: lookSoon}
 }
 
 // size sets the room for the tables of what is known so far, and of as much again.
@@ -99,6 +105,7 @@ func (t *tables) publish() error {
 	}
 	rules := t.rules.All()
 	t.usedRules += copy(t.dict.entries[t.usedRules:], rules[t.usedRules:])
+	t.published++
 	half := len(t.mappings.entries) / 2
 	next := 0
 	if t.upper = !t.upper; t.upper {

@@ -43,6 +43,7 @@ func TestRowsAndRulesAreLaidOutAsTheWalkReadsThem(t *testing.T) {
 		bpf.ProbeUnwindWhereUNWIND_AT_FRAME:    unwind.AtFrame,
 		bpf.ProbeUnwindWhereUNWIND_IS_CFA:      unwind.IsCFA,
 		bpf.ProbeUnwindWhereUNWIND_IN_REGISTER: unwind.InRegister,
+		bpf.ProbeUnwindWhereUNWIND_OF_PARENT:   unwind.OfParent,
 	} {
 		if int(c) != int(ours) {
 			t.Errorf("a place of a register is %d in C and %d in Go", c, ours)

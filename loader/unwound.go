@@ -47,16 +47,20 @@ func complete(end bpf.ProbeUnwindEnd) bool {
 	return false
 }
 
-// lookAgain is how soon after the last look at the mappings the next one may
-// follow while the probes are on: code that is in no table may stay so.
-const lookAgain = 100 * time.Millisecond
+// While the probes are on, the mappings are looked up again this soon after a walk
+// missed one; later and later where that changes nothing, because code that is in
+// no table may stay so.
+const (
+	lookSoon = 5 * time.Millisecond
+	lookLate = 500 * time.Millisecond
+)
 
 // refreshTables follows the target's mappings again, and those of its children.
 func (p *Probes) refreshTables() error {
 	if p.tables == nil {
 		return nil
 	}
-	p.looked, p.missed = monotonic(), p.misses()
+	p.tables.looked, p.tables.missed = monotonic(), p.misses()
 	return p.compileTables()
 }
 
@@ -84,10 +88,18 @@ func (p *Probes) compileTables() error {
 // refreshOnMisses does so when walks have ended where no code was known: the
 // target has loaded a library, or run another program.
 func (p *Probes) refreshOnMisses() error {
-	if p.tables == nil || p.misses() == p.missed || time.Duration(monotonic()-p.looked) < lookAgain {
+	t := p.tables
+	if t == nil || p.misses() == t.missed || time.Duration(monotonic()-t.looked) < t.patience {
 		return nil
 	}
-	return p.refreshTables()
+	before := t.published
+	err := p.refreshTables()
+	if t.published == before {
+		t.patience = min(2*t.patience, lookLate)
+	} else {
+		t.patience = lookSoon
+	}
+	return err
 }
 
 // misses counts the walks that ended for want of a mapping.

@@ -51,6 +51,7 @@ enum unwind_where {
 	UNWIND_AT_FRAME,
 	UNWIND_IS_CFA,
 	UNWIND_IN_REGISTER,
+	UNWIND_OF_PARENT, /* at the CFA, but undefined in a child that has just begun */
 };
 
 struct unwind_rule {
@@ -282,6 +283,7 @@ unwind_result(struct unwind_walk *w, const struct unwind_rule *rule, __u64 cfa, 
 	enum unwind_end end;
 
 	switch (rule->result_is) {
+	case UNWIND_OF_PARENT:
 	case UNWIND_AT_CFA:
 		break;
 	case UNWIND_AT_STACK:
@@ -341,6 +343,9 @@ static __always_inline enum unwind_end unwind_apply(struct unwind_walk *w,
 	enum unwind_end end;
 
 	if (rule->result_is == UNWIND_UNDEFINED)
+		return UNWIND_OUTERMOST;
+	/* What clone returns: 0 in the child, in register 0 on both machines. */
+	if (rule->result_is == UNWIND_OF_PARENT && w->leaf && !w->registers[0])
 		return UNWIND_OUTERMOST;
 	end = unwind_cfa(w, rule, &cfa);
 	if (!end)

@@ -118,6 +118,8 @@ struct user_registers {
 	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
 	__u64 ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
 };
+typedef __u16 instruction;
+#define SYSTEM_CALL	   0x050f
 #define KERNEL_STACK_BYTES (16 << 10)
 #define USER_REGISTERS	   sizeof(struct user_registers)
 #define CODE_32_BIT	   0x23
@@ -128,13 +130,16 @@ struct user_registers {
 	__s32 call;
 	__u32 pad;
 };
+typedef __u32 instruction;
+#define SYSTEM_CALL	   0xd4000001
 #define KERNEL_STACK_BYTES (16 << 10)
 #define USER_REGISTERS	   336 /* with a frame for the kernel's unwinder (5.10 to 6.9) */
 #define STATE_32_BIT	   0x10
 #endif
 
-struct task_struct___stack {
+struct task_struct___walk {
 	void *stack;
+	void *mm;
 } __attribute__((preserve_access_index));
 
 enum bpf_func_id___walk {
@@ -151,7 +156,7 @@ static __always_inline long read_registers(struct user_registers *to)
 		return bpf_probe_read_kernel(to, sizeof(*to),
 					     (void *)bpf_task_pt_regs(task));
 	} else {
-		struct task_struct___stack *task = (void *)bpf_get_current_task();
+		struct task_struct___walk *task = (void *)bpf_get_current_task();
 		void *stack = BPF_CORE_READ(task, stack);
 
 		return bpf_probe_read_kernel(to, sizeof(*to),
@@ -159,12 +164,33 @@ static __always_inline long read_registers(struct user_registers *to)
 	}
 }
 
+/*
+ * Whether the instruction before pc is a system call. It is not where a call ends
+ * elsewhere: in a signal's handler, at a program's start.
+ */
+static __always_inline int behind_call(__u64 pc)
+{
+	instruction before;
+
+	if (bpf_probe_read_user(&before, sizeof(before), (void *)(pc - sizeof(before))))
+		return 1;
+	return before == SYSTEM_CALL;
+}
+
+/* A thread that ends has given its memory back. */
+static __always_inline int without_memory(void)
+{
+	struct task_struct___walk *task = (void *)bpf_get_current_task();
+
+	return !BPF_CORE_READ(task, mm);
+}
+
 #if defined(__TARGET_ARCH_x86)
 static __always_inline enum unwind_end walk_from(struct unwind_walk *w)
 {
 	struct user_registers regs;
 
-	if (read_registers(&regs) || !regs.ip)
+	if (without_memory() || read_registers(&regs) || !regs.ip)
 		return UNWIND_NO_USER;
 	if (regs.cs == CODE_32_BIT)
 		return UNWIND_OTHER_MACHINE;
@@ -189,7 +215,7 @@ static __always_inline enum unwind_end walk_from(struct unwind_walk *w)
 	w->frame.value = regs.bp;
 	w->saved.value = regs.bx;
 	/* -1 where an interrupt or a fault came, else the number of the call. */
-	w->exact = (__s64)regs.orig_ax < 0;
+	w->exact = (__s64)regs.orig_ax < 0 || !behind_call(regs.ip);
 	return UNWIND_WALKING;
 }
 #else
@@ -197,7 +223,7 @@ static __always_inline enum unwind_end walk_from(struct unwind_walk *w)
 {
 	struct user_registers regs;
 
-	if (read_registers(&regs) || !regs.pc)
+	if (without_memory() || read_registers(&regs) || !regs.pc)
 		return UNWIND_NO_USER;
 	if (regs.state & STATE_32_BIT)
 		return UNWIND_OTHER_MACHINE;
@@ -207,7 +233,7 @@ static __always_inline enum unwind_end walk_from(struct unwind_walk *w)
 	w->stack = regs.sp;
 	w->frame.value = regs.x[UNWIND_FRAME];
 	w->saved.value = regs.x[UNWIND_SAVED];
-	w->exact = regs.call < 0;
+	w->exact = regs.call < 0 || !behind_call(regs.pc);
 	return UNWIND_WALKING;
 }
 #endif

@@ -28,7 +28,8 @@ func openFrames(o *image) (*frames, error) {
 		return nil, fmt.Errorf("code for %v, which can't be unwound", o.machine)
 	}
 	f := &frames{image: o, machine: m, commons: make(map[uint64]*common)}
-	f.bases = bases{data: o.global(), indirect: o.word}
+	// _GLOBAL_OFFSET_TABLE_ is what data-relative pointers count from.
+	f.bases = bases{data: o.dynamic(elf.DT_PLTGOT), indirect: o.word}
 	err := f.locate()
 	f.work = 4*len(f.data) + 4096
 	return f, err

@@ -192,9 +192,8 @@ func (o *image) first(kind elf.ProgType) (segment, bool) {
 	return segment{}, false
 }
 
-// global is the value of _GLOBAL_OFFSET_TABLE_, which data-relative pointers
-// count from: DT_PLTGOT of the dynamic section. 0 if there is none.
-func (o *image) global() uint64 {
+// dynamic is the value of an entry of the dynamic section; 0 if there is none.
+func (o *image) dynamic(tag elf.DynTag) uint64 {
 	s, ok := o.first(elf.PT_DYNAMIC)
 	if !ok {
 		return 0
@@ -207,7 +206,7 @@ func (o *image) global() uint64 {
 		switch elf.DynTag(o.order.Uint64(data)) {
 		case elf.DT_NULL:
 			return 0
-		case elf.DT_PLTGOT:
+		case tag:
 			return o.order.Uint64(data[8:])
 		}
 	}

@@ -27,6 +27,7 @@ const (
 	AtFrame                  // in memory at frame pointer + offset
 	IsCFA                    // it is CFA + offset
 	InRegister               // in the register that offset names
+	OfParent                 // at CFA + offset, but Undefined in the leaf of a child that has just begun
 )
 
 // Rule says how to get from a frame to its caller. It is struct unwind_rule.

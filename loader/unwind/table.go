@@ -80,7 +80,7 @@ func (t *Table) Find(address uint64) (Row, bool) {
 type unit struct {
 	Range
 	first, rows int
-	signal      bool
+	filled      bool // by us, where the compiler said nothing
 }
 
 // compiler gathers the rows of all functions before they are put in order.
@@ -113,7 +113,8 @@ func Compile(file io.ReaderAt, size int64, rules *Rules) (*Table, error) {
 	}
 	c := &compiler{frames: f, rules: rules, table: t}
 	f.each(c.add)
-	c.entry()
+	c.fill()
+	c.sort()
 	c.order()
 	return t, nil
 }
@@ -149,7 +150,7 @@ func (c *compiler) add(fn function, err error) {
 		c.unread(errors.New("a function more than 4 GiB behind the first"))
 		return
 	}
-	u := unit{Range: fn.Range, first: len(c.rows), signal: fn.common.signal}
+	u := unit{Range: fn.Range, first: len(c.rows)}
 	err = c.frames.rows(&fn, func(at uint64, s *state) error {
 		if len(c.rows) == rowBound {
 			return fmt.Errorf("more than %d rows", rowBound)
@@ -182,42 +183,26 @@ func (s *state) rule(signal bool) Rule {
 	}
 }
 
-// entryBytes is the most that a thread's entry without a table is taken to be
-// long: those of C libraries are shorter.
-const entryBytes = 64
-
-// entry gives the object's entry point a rule where the C library has forgotten
-// to: nobody called it.
-func (c *compiler) entry() {
-	start := c.frames.image.entry
-	if start < c.table.Base || start-c.table.Base > math.MaxUint32-entryBytes || !c.frames.image.executable(start) {
-		return
-	}
-	for _, u := range c.units {
-		if start >= u.Start && start < u.End {
-			return
-		}
-	}
-	outermost := Rule{CFA: CFARegister, Base: uint8(c.frames.machine.stack), ResultIs: Undefined}
-	c.units = append(c.units, unit{Range: Range{start, start + entryBytes}, first: len(c.rows), rows: 1})
-	c.rows = append(c.rows, placed{start, c.rules.add(outermost)})
-}
-
-// order sorts the functions, marks the gaps between them and leaves out rows
-// that change nothing.
-func (c *compiler) order() {
+// sort puts the functions in order and ends each where the next begins.
+func (c *compiler) sort() {
 	slices.SortStableFunc(c.units, func(a, b unit) int { return cmp.Compare(a.Start, b.Start) })
 	c.units = slices.CompactFunc(c.units, func(a, b unit) bool { return a.Start == b.Start })
+	for i := 1; i < len(c.units); i++ {
+		c.units[i-1].End = min(c.units[i-1].End, c.units[i].Start)
+	}
+}
+
+// order writes the rows, marks the gaps between functions and leaves out rows
+// that change nothing.
+func (c *compiler) order() {
 	t := c.table
 	var end uint64
-	for i, u := range c.units {
-		if i+1 < len(c.units) {
-			u.End = min(u.End, c.units[i+1].Start)
-		}
+	for _, u := range c.units {
 		start := u.Start
-		if u.signal && start > end && start > t.Base {
-			// The handler returns to its first byte, and a return address is
-			// looked up one byte before.
+		if start > end && start > t.Base {
+			// What returns to a function's first byte was never called from
+			// there (a signal's trampoline, a coroutine's), and a return
+			// address is looked up one byte before.
 			start--
 		}
 		if end != 0 && start != end {
@@ -231,8 +216,10 @@ func (c *compiler) order() {
 				c.put(Row{PC: uint32(row.at - t.Base), Rule: row.rule})
 			}
 		}
-		t.Functions = append(t.Functions, Range{u.Start, u.End})
-		t.Covered += u.End - u.Start
+		if !u.filled {
+			t.Functions = append(t.Functions, u.Range)
+			t.Covered += u.End - u.Start
+		}
 		end = u.End
 	}
 	if end != 0 {
