@@ -36,8 +36,10 @@ func TestMain(m *testing.M) {
 }
 
 // serve answers requests of fixed size with raw system calls: one recvfrom and
-// one sendto a request, so that a test can count them.
+// one sendto a request, so that a test can count them. With an upstream it asks
+// there before each answer.
 func serve(path string) {
+	ask := upstreamOf(os.Getenv("IPCPROBE_TEST_UPSTREAM"))
 	listener, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	must(err)
 	must(unix.Bind(listener, &unix.SockaddrUnix{Name: path}))
@@ -52,6 +54,7 @@ func serve(path string) {
 		if n == 0 {
 			return
 		}
+		ask()
 		must(unix.Sendto(conn, answer, 0, nil))
 	}
 }
@@ -63,12 +66,13 @@ func must(err error) {
 }
 
 // startServer runs serve in a process of its own and connects to it.
-func startServer(t *testing.T) (pid int, conn *net.UnixConn) {
+func startServer(t *testing.T, environment ...string) (pid int, conn *net.UnixConn) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), "IPCPROBE_TEST_SERVE="+path,
 		"GODEBUG=asyncpreemptoff=1") // a preempted recv is restarted: two calls
+	command.Env = append(command.Env, environment...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	if err != nil {

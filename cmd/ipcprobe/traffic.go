@@ -169,6 +169,6 @@ func judgeProbes(r *results.Result, m *measurement) {
 		r.Invalidate("the probes' accounts do not add up: seen is not emitted + filtered + lost")
 	}
 	if m.loss.Lost > 0 {
-		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice) or a lower rate", m.loss.Lost, m.loss.Seen))
+		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice), more memory (--tape) or a lower rate", m.loss.Lost, m.loss.Seen))
 	}
 }
