@@ -93,7 +93,7 @@ const (
 	QuadMargin  = 3
 	RunMargin   = 10
 	WorkMargin  = 10
-	CountMargin = 3 // of system calls, in runs too
+	CountMargin = 5 // of system calls, in runs too
 )
 
 // Gates are the metrics that are gated where the user says nothing: what users

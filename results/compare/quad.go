@@ -98,7 +98,7 @@ func Quads(quads []Quad, centre Locate) []results.MetricChange {
 				continue
 			}
 			effect := math.Log((b + add) / (a + add))
-			if math.IsNaN(effect) || math.IsInf(effect, 0) {
+			if !finite(effect) {
 				continue
 			}
 			if q.Null {

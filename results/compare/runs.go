@@ -50,13 +50,14 @@ func Runs(a, b *results.Result) []results.MetricChange {
 		m.A, m.B = &x.value, &y.value
 		m.ASamples, m.BSamples = samplesOf(a, name), samplesOf(b, name)
 		effect := math.Log((y.value + t.resolution) / (x.value + t.resolution))
-		if math.IsNaN(effect) || math.IsInf(effect, 0) {
+		change := pct(effect)
+		if !finite(effect) || !finite(change) {
 			continue
 		}
-		change := pct(effect)
 		m.ChangePct = &change
-		if se := math.Hypot(x.err, y.err); hasX && hasY && !math.IsNaN(se) {
-			m.IntervalPct = &[2]float64{pct(effect - z975*se), pct(effect + z975*se)}
+		se := math.Hypot(x.err, y.err)
+		if low, high := pct(effect-z975*se), pct(effect+z975*se); hasX && hasY && finite(low) && finite(high) {
+			m.IntervalPct = &[2]float64{low, high}
 			p := 1.0
 			if se > 0 {
 				p = math.Erfc(math.Abs(effect) / se / math.Sqrt2)
@@ -67,6 +68,8 @@ func Runs(a, b *results.Result) []results.MetricChange {
 	}
 	return out
 }
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // JudgeRuns is Judge for stored runs, where counts are judged by their points.
 func JudgeRuns(metrics []results.MetricChange, gates []Gate) (missing []string) {

@@ -28,6 +28,7 @@ func Merge(w io.Writer, parts [][]byte) error {
 	if err != nil {
 		return fmt.Errorf("add up profiles: %w", err)
 	}
+	sum.Comments = nil // of the parts, each
 	if err := sum.Write(w); err != nil {
 		return fmt.Errorf("write profile: %w", err)
 	}

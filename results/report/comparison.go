@@ -20,7 +20,7 @@ func ComparisonText(w io.Writer, c *results.Comparison, s Style) error {
 
 // ComparisonMarkdown writes it as Markdown, in the same order.
 func ComparisonMarkdown(w io.Writer, c *results.Comparison) error {
-	title := say("ipcprobe comparison: ").and(name(c.B.Name)).with(" against ").and(name(c.A.Name))
+	title := say("ipcprobe comparison: ").and(sideName(&c.B)).with(" against ").and(sideName(&c.A))
 	return layMarkdown(w, title, composeComparison(c))
 }
 
@@ -70,7 +70,7 @@ func comparisonVerdict(c *results.Comparison) section {
 	if !c.Valid {
 		s.blocks = append(s.blocks, invalidity(&results.Result{InvalidReasons: c.InvalidReasons})[:2]...)
 	} else {
-		t := name(c.B.Name).with(" against ").and(name(c.A.Name)).with(": ").
+		t := sideName(&c.B).with(" against ").and(sideName(&c.A)).with(": ").
 			and(in(mannerOf(c.Verdict), strings.ToUpper(string(c.Verdict)))).with(". " + sentence(c.Reason))
 		s.blocks = append(s.blocks, paragraph{text: t})
 	}
@@ -110,7 +110,7 @@ func prediction(p *results.Prediction) text {
 }
 
 func sideText(s *results.ComparisonSide) text {
-	t := name(truncate(clean(s.Name), 40, "…"))
+	t := sideName(s)
 	if len(s.Command) > 0 {
 		t = t.with(": ").and(name(truncate(clean(strings.Join(s.Command, " ")), 120, "…")))
 	}
@@ -227,12 +227,12 @@ func countersSection(c *results.Comparison) section {
 		if m.Gated || m.A == nil || m.B == nil || *m.A == 0 && *m.B == 0 {
 			continue
 		}
-		shown := change(m.ChangePct)
+		shown, ends := change(m.ChangePct), changeInterval(m.IntervalPct)
 		if *m.A == 0 || *m.B == 0 {
-			shown = dash
+			shown, ends = dash, dash
 		}
 		t.rows = append(t.rows, []text{
-			say(titleOf(m)), say(figure(m, m.A)), say(figure(m, m.B)), say(shown), say(changeInterval(m.IntervalPct)),
+			say(titleOf(m)), say(figure(m, m.A)), say(figure(m, m.B)), say(shown), say(ends),
 		})
 	}
 	if len(t.rows) > 0 {
@@ -325,3 +325,5 @@ func changeInterval(ends *[2]float64) string {
 	}
 	return bare(ends[0]) + " … " + bare(ends[1])
 }
+
+func sideName(s *results.ComparisonSide) text { return name(truncate(clean(s.Name), 40, "…")) }

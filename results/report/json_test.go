@@ -114,7 +114,9 @@ func TestTheSchemaNamesEveryKey(t *testing.T) {
 }
 
 func compareType(t *testing.T, root, node map[string]any, typ reflect.Type, path string) {
-	node = resolve(t, root, node)
+	if node = resolve(t, root, node); node == nil {
+		return
+	}
 	switch typ.Kind() {
 	case reflect.Pointer:
 		compareType(t, root, node, typ.Elem(), path)
@@ -169,6 +171,9 @@ func resolve(t *testing.T, root, node map[string]any) map[string]any {
 	ref, ok := node["$ref"].(string)
 	if !ok {
 		return node
+	}
+	if strings.HasPrefix(ref, filepath.Base(schemaFile)) {
+		return nil // held to its type where it stands
 	}
 	definition, ok := root["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
 	if !ok {

@@ -22,7 +22,8 @@ const MaxResult = 64 << 20
 
 // Open reads the result of a stored run, given its folder or its result.json.
 // Errors are *Error: NotARun, OtherVersion, Forbidden. What a newer program of
-// the same schema version has added is ignored.
+// the same schema version has added is ignored, and what an older one did not write
+// yet is absent.
 func Open(path string) (*results.Result, error) {
 	tried := "read the stored run " + shown(path)
 	folder, name := path, ResultFile
@@ -77,10 +78,13 @@ func Decode(r io.Reader) (*results.Result, error) {
 	if version.SchemaVersion == nil {
 		return nil, notARun("it has no schema_version", nil)
 	}
-	if *version.SchemaVersion != results.SchemaVersion {
+	switch v := *version.SchemaVersion; {
+	case v < 1:
+		return nil, notARun(fmt.Sprintf("it has schema_version %d, which does not exist", v), nil)
+	case v > results.SchemaVersion:
 		return nil, &Error{Reason: OtherVersion, Tried: "read " + ResultFile,
-			Said: fmt.Sprintf("it has schema_version %d, and this ipcprobe reads %d", *version.SchemaVersion, results.SchemaVersion),
-			Next: "read it with the ipcprobe that wrote it, or measure again"}
+			Said: fmt.Sprintf("it has schema_version %d, and this ipcprobe reads up to %d", v, results.SchemaVersion),
+			Next: "read it with the ipcprobe that wrote it, or a newer one"}
 	}
 	var result results.Result
 	if err := json.Unmarshal(text, &result); err != nil {
