@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/google/pprof/profile"
 
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/report"
@@ -105,10 +108,34 @@ func writeComparison(folder *store.Folder, c *results.Comparison, profiles func(
 			err = folder.Write(file.name, file.write)
 		}
 	}
+	if err == nil {
+		err = writeComparisonPage(folder, c)
+	}
 	if err != nil {
 		return errors.Join(err, folder.Abort())
 	}
 	return folder.Commit()
+}
+
+// writeComparisonPage stores report.html, with what changed between the profiles
+// where the folder has both.
+func writeComparisonPage(folder *store.Folder, c *results.Comparison) error {
+	var sides [2]*profile.Profile
+	for i, name := range []string{sideA, sideB} {
+		file, err := folder.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		sides[i], err = profile.Parse(file)
+		file.Close()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	return folder.Write("report.html", func(w io.Writer) error { return report.ComparisonHTML(w, c, sides[0], sides[1]) })
 }
 
 func showComparison(stdout, stderr io.Writer, o *compareOptions, c *results.Comparison, p outlet, stored bool) error {

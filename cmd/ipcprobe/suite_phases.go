@@ -64,6 +64,7 @@ func (o *suiteOptions) phase(kind results.SuiteKind, rate float64) *runOptions {
 	if kind == results.SuiteThroughput {
 		options.Rate = "max"
 	}
+	run.heap = kind == results.SuiteMemory
 	return &run
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/report/page"
 )
@@ -30,7 +32,32 @@ func HTML(w io.Writer, r *results.Result, m *Material) error {
 		if withheld(r) {
 			continue // an invalid measurement gives no figures to look at
 		}
-		s.Figures = figuresOf(s.ID, r, m)
+		s.Figures = figuresOf(s.Title, r, m)
+	}
+	return page.Write(w, p)
+}
+
+// ComparisonHTML writes the page of a comparison, with the flame graph of what
+// changed between the CPU profiles of both where they are there. The errors are
+// those of page.Write.
+func ComparisonHTML(w io.Writer, c *results.Comparison, a, b *profile.Profile) error {
+	p := &page.Page{Title: clean(c.B.Name) + " against " + clean(c.A.Name) + " – ipcprobe",
+		Subject: "Linux " + clean(c.Environment.Kernel), State: page.State{Word: "valid", Good: true}}
+	if !c.Valid {
+		p.State = page.State{Word: "invalid"}
+	}
+	p.Sections = pageSections(composeComparison(c))
+	if a != nil && b != nil && len(p.Sections) > 0 {
+		if flame := page.DiffOf(a, b, sampleTypeOf(b)); flame != nil {
+			last := &p.Sections[0]
+			for i := range p.Sections {
+				if p.Sections[i].Title == whySection(c).title {
+					last = &p.Sections[i]
+				}
+			}
+			last.Figures = []page.Figure{{ID: "diff-flame", Flame: flame,
+				Caption: "On-CPU time of the second by call path; red has a larger share than in the first, blue a smaller one"}}
+		}
 	}
 	return page.Write(w, p)
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/ipcprobe/ipcprobe/results/report/page"
 )
 
-// figuresOf are the figures that stand in a section, by its anchor.
-func figuresOf(section string, r *results.Result, m *Material) []page.Figure {
-	switch section {
-	case "throughput":
+// figuresOf are the figures that stand in a section, by its title.
+func figuresOf(title string, r *results.Result, m *Material) []page.Figure {
+	switch title {
+	case throughputSection(r).title:
 		return timelineFigure(m)
-	case "response-time-and-round-trip":
+	case latencySection(r).title:
 		return distributionFigure(m)
-	case "where-a-requests-time-goes":
+	case legsSection(r).title:
 		return slices.Concat(legFigure(r.Legs), tailFigure(r))
-	case "cpu":
+	case cpuSection(r).title:
 		return slices.Concat(
 			flameFigure("cpu-flame", "On-CPU time by call path, from the samples of probed slices", m.CPU),
 			flameFigure("offcpu-flame", "Time off the CPU by call path: blocked or waiting to run, idle apart", m.OffCPU))
-	case "system-calls-by-time":
+	case syscallSection(r).title:
 		return flameFigure("syscall-flame", "Which call paths issue the system calls", m.Syscalls)
-	case "memory":
+	case memorySection(r).title:
 		return slices.Concat(memoryFigure(r.Memory),
 			flameFigure("heap-flame", "What was allocated and not freed, by call path", m.Heap))
 	}
@@ -163,15 +163,20 @@ func flameFigure(id, caption string, p *profile.Profile) []page.Figure {
 	if p == nil {
 		return nil
 	}
+	f := page.FlameOf(p, sampleTypeOf(p), bandLabel)
+	if f == nil {
+		return nil
+	}
+	return []page.Figure{{ID: id, Caption: caption, Flame: f}}
+}
+
+// sampleTypeOf is the index of a profile's default sample type, else of its last.
+func sampleTypeOf(p *profile.Profile) int {
 	at := len(p.SampleType) - 1
 	for i, t := range p.SampleType {
 		if t.Type == p.DefaultSampleType {
 			at = i
 		}
 	}
-	f := page.FlameOf(p, at, bandLabel)
-	if f == nil {
-		return nil
-	}
-	return []page.Figure{{ID: id, Caption: caption, Flame: f}}
+	return at
 }

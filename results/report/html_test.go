@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/google/pprof/profile"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -118,4 +119,31 @@ func FuzzReadHLog(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestEveryFigureHasItsPlace gives a page all that can be drawn.
+func TestEveryFigureHasItsPlace(t *testing.T) {
+	r := healthy()
+	r.Tail = &results.Tail{Quantile: 0.99, ShareOfExcess: map[string]float64{"queue wait, server busy": 80, "send call": 20}}
+	r.Memory.Curve = []results.MemoryPoint{{AtNs: 0, RSSBytes: 1 << 20}, {AtNs: 1e9, RSSBytes: 2 << 20}}
+	log, _ := logged(t, 40)
+	m := &Material{}
+	var err error
+	if m.Latency, err = ReadHLog(strings.NewReader(log)); err != nil {
+		t.Fatal(err)
+	}
+	f := &profile.Function{ID: 1, Name: "main"}
+	l := &profile.Location{ID: 1, Line: []profile.Line{{Function: f}}}
+	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}},
+		Sample: []*profile.Sample{{Value: []int64{5}, Location: []*profile.Location{l}}}}
+	m.CPU, m.OffCPU, m.Syscalls, m.Heap = p, p, p, p
+	var out bytes.Buffer
+	if err := HTML(&out, r, m); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"timeline", "distribution", "legs", "tail", "cpu-flame", "offcpu-flame", "syscall-flame", "rss", "heap-flame"} {
+		if strings.Count(out.String(), `data-figure="`+id+`"`) != 1 {
+			t.Errorf("the figure %q does not stand once in the page", id)
+		}
+	}
 }
