@@ -42,7 +42,8 @@ type measurement struct {
 	upstream results.UpstreamSums
 	family   *results.Family
 	coverage results.Coverage
-	stacks   []results.Stack // distinct ones, in the order of Sample.Stack
+	program  *results.Mapping // the target's executable
+	stacks   []results.Stack  // distinct ones, in the order of Sample.Stack
 	loss     *results.Loss
 	costs    []results.ProgramCost
 	memory   results.Memory
@@ -314,6 +315,7 @@ func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (e
 		m.warn("kernel functions have no names: %v", err)
 	}
 	m.stacks = probes.Stacks(kernel, process)
+	m.program = process.Program()
 	m.addCoverage(probes.Coverage())
 	if err := process.Problems(); err != nil {
 		m.warn("some functions have no names: %v", err)

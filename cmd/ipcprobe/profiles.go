@@ -47,7 +47,7 @@ func writeProfiles(folder *store.Folder, m *measurement) error {
 
 func (m *measurement) profileRun() profile.Run {
 	return profile.Run{
-		Samples: m.samples, Stacks: m.stacks, Kinds: m.kindNames(),
+		Samples: m.samples, Stacks: m.stacks, Program: m.program, Kinds: m.kindNames(),
 		Start: m.began, Duration: m.lengthOf(results.Probed),
 	}
 }

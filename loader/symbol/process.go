@@ -22,6 +22,7 @@ const vdsoBound = 1 << 20
 type Process struct {
 	pid      int
 	mappings []mapping.Mapping
+	program  *mapping.Mapping   // of the executable; nil: not known
 	gone     []mapping.Mapping  // earlier ones, the latest last
 	objects  map[string]*object // by key; nil: it could not be read
 	spaces   map[mapping.Mapping]*results.Mapping
@@ -68,6 +69,7 @@ func (p *Process) Refresh() error {
 		}
 	}
 	p.mappings = mappings
+	p.findProgram()
 	clear(p.named)
 	var errs []error
 	for _, m := range mappings {
@@ -260,18 +262,32 @@ func (p *Process) space(m mapping.Mapping, buildID string) *results.Mapping {
 	return known
 }
 
-// Program is the mapping of the target's executable; nil when it is not known.
+// Program is the mapping of the target's executable, where its code is; nil when
+// it is not known.
 func (p *Process) Program() *results.Mapping {
-	link, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
-	if err != nil {
-		return nil
-	}
-	for _, m := range p.mappings {
-		if o := p.objects[keyOf(m)]; m.Path == link && o != nil {
-			return p.space(m, o.buildID)
+	if m := p.program; m != nil {
+		id := ""
+		if o := p.objects[keyOf(*m)]; o != nil {
+			id = o.buildID
 		}
+		return p.space(*m, id)
 	}
 	return nil
+}
+
+// findProgram looks which of the mappings is of the executable.
+func (p *Process) findProgram() {
+	link, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
+	if err != nil {
+		return
+	}
+	for i := range p.mappings {
+		if p.mappings[i].Path == link {
+			m := p.mappings[i]
+			p.program = &m
+			return
+		}
+	}
 }
 
 // Problems says why some names may be missing, of the addresses named so far.

@@ -13,15 +13,16 @@ import (
 // Run is what the three profiles of a run have in common.
 type Run struct {
 	Samples  *Collector
-	Stacks   []results.Stack // all distinct ones, in the order of Sample.Stack
-	Kinds    []string        // names of the kinds of a mix; nil: there is one
-	Start    time.Time       // wall clock at the first slice
-	Duration time.Duration   // time in which samples were taken
+	Stacks   []results.Stack  // all distinct ones, in the order of Sample.Stack
+	Program  *results.Mapping // the target's executable; nil: not known
+	Kinds    []string         // names of the kinds of a mix; nil: there is one
+	Start    time.Time        // wall clock at the first slice
+	Duration time.Duration    // time in which samples were taken
 }
 
 func (r *Run) profile(kind results.SampleKind, values func(*Sums) []int64) Profile {
 	return Profile{
-		Start: r.Start, Duration: r.Duration, Stacks: r.Stacks,
+		Start: r.Start, Duration: r.Duration, Stacks: r.Stacks, Program: r.Program,
 		Samples: r.Samples.samples(kind, r.Kinds, values),
 	}
 }

@@ -32,6 +32,7 @@ type named struct{ function, object, file string }
 
 // tables are a profile's mappings, locations and functions while they grow.
 type tables struct {
+	program   *profile.Mapping // the target's executable
 	mappings  map[spot]*profile.Mapping
 	locations map[place]*profile.Location
 	functions map[named]*profile.Function
@@ -123,19 +124,11 @@ func (t *tables) mapping(f *results.Frame) *profile.Mapping {
 	}
 	m := t.mappings[key]
 	if m == nil {
-		m = &profile.Mapping{
-			Start: f.Address, Limit: f.Address + 1, Offset: f.Offset,
-			File: clean(f.Object), BuildID: clean(f.BuildID),
-			HasFunctions: true,
+		m = t.mapped(key)
+		if key.Limit == 0 {
+			m.Start, m.Limit, m.Offset = f.Address, f.Address+1, f.Offset
+			m.File, m.BuildID = clean(f.Object), clean(f.BuildID)
 		}
-		if own := key.Mapping; own.Limit > 0 {
-			m.Start, m.Limit, m.Offset, m.File = own.Start, own.Limit, own.Offset, clean(own.File)
-			if m.BuildID == "" {
-				m.BuildID = clean(own.BuildID)
-			}
-		}
-		t.mappings[key] = m
-		t.mappingList = append(t.mappingList, m)
 	}
 	if f.Line > 0 {
 		m.HasFilenames, m.HasLineNumbers = true, true
@@ -150,10 +143,27 @@ func (t *tables) mapping(f *results.Frame) *profile.Mapping {
 	return m
 }
 
+// mapped adds a mapping as the process has it.
+func (t *tables) mapped(key spot) *profile.Mapping {
+	m := &profile.Mapping{
+		Start: key.Start, Limit: key.Limit, Offset: key.Offset,
+		File: clean(key.File), BuildID: clean(key.BuildID), HasFunctions: true,
+	}
+	t.mappings[key] = m
+	t.mappingList = append(t.mappingList, m)
+	return m
+}
+
 // finish numbers the mappings. pprof takes the first for the program itself, so
 // real files come before the kernel and other things in brackets.
 func (t *tables) finish() ([]*profile.Mapping, []*profile.Location, []*profile.Function) {
 	slices.SortStableFunc(t.mappingList, func(a, b *profile.Mapping) int {
+		switch t.program {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
 		return cmp.Compare(rank(a.File), rank(b.File))
 	})
 	for i, m := range t.mappingList {

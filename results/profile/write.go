@@ -5,6 +5,7 @@ package profile
 import (
 	"fmt"
 	"io"
+	"path"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -23,6 +24,7 @@ type Profile struct {
 	Period   int64     // between two samples, in the unit of Of
 	Start    time.Time // wall clock at the first slice
 	Duration time.Duration
+	Program  *results.Mapping // the first mapping; nil: the first of those that the samples have
 	Stacks   []results.Stack
 	Samples  []Sample
 	Comments []string // `go tool pprof -comments` shows them
@@ -76,6 +78,9 @@ func build(from Profile) *profile.Profile {
 	}
 	if !from.Start.IsZero() {
 		p.TimeNanos = from.Start.UnixNano()
+	}
+	if from.Program != nil {
+		t.program = t.mapped(spot{path.Base(from.Program.File), *from.Program})
 	}
 	for i := range from.Samples {
 		s := &from.Samples[i]
