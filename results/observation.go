@@ -74,7 +74,7 @@ type Work struct {
 // order of the request's way; the legs between them are methods.
 type Joined struct {
 	Request
-	Queued   int64 // last byte stands in the server's queue
+	Queued   int64 // last byte stands in the server's queue; 0 when the probes can't see that
 	Taken    int64 // the server's recv that takes the last byte returns
 	Answered int64 // the server's send that carries the answer's last byte begins
 	Service  ServiceSplit
@@ -114,13 +114,21 @@ type DeliverySplit struct {
 	Known    bool
 }
 
+// QueueSeen says whether the probes saw the request being queued. Without, send
+// call and queue wait are not known apart.
+func (j *Joined) QueueSeen() bool { return j.Queued != 0 }
+
+// UntilTaken is send call and queue wait together. Never below 0.
+func (j *Joined) UntilTaken() int64 { return max(0, j.Taken-j.Sent) }
+
 // SendCall is the part of the round trip before the request's last byte stood
-// in the server's queue. Never below 0.
+// in the server's queue. Never below 0. It means nothing where QueueSeen is false.
 func (j *Joined) SendCall() int64 { return max(0, j.Queued-j.Sent) }
 
 // QueueWait is how long the whole request stood in the server's queue. The
 // kernel makes bytes visible an instant before sk_data_ready fires, so a server
 // that polls can take them first: then it is 0 and the residual holds the rest.
+// It means nothing where QueueSeen is false.
 func (j *Joined) QueueWait() int64 { return max(0, j.Taken-j.Queued) }
 
 // ServiceTime is from the return of the recv that took the request to the
@@ -137,7 +145,11 @@ func (j *Joined) ReplyDelivery() int64 { return max(0, j.Received-j.Answered) }
 //
 // misses by, as an absolute value. It is 0 when the stamps are in order.
 func (j *Joined) Residual() int64 {
-	r := j.RoundTrip() - (j.SendCall() + j.QueueWait() + j.ServiceTime() + j.ReplyDelivery())
+	before := j.UntilTaken()
+	if j.QueueSeen() {
+		before = j.SendCall() + j.QueueWait()
+	}
+	r := j.RoundTrip() - (before + j.ServiceTime() + j.ReplyDelivery())
 	return max(r, -r)
 }
 

@@ -84,6 +84,7 @@ type Run struct {
 	Command    []string   `json:"command"`
 	Partial    bool       `json:"partial,omitempty"` // ended before its time
 	EndedBy    string     `json:"ended_by,omitempty"`
+	Rung       string     `json:"rung,omitempty"` // where the probes hung: tp_btf, fentry, kprobe, syscall
 }
 
 // RunSlice is the short form of a Slice in result.json.
@@ -179,9 +180,12 @@ type Latency struct {
 // Legs are the parts of a request's round trip, from joined requests of probed
 // slices. Means add up to the mean round trip; percentiles don't.
 type Legs struct {
-	RoundTrip     *Distribution `json:"round_trip"` // of the same joined requests
-	SendCall      *Distribution `json:"send_call"`
-	QueueWait     *Distribution `json:"queue_wait"`
+	RoundTrip *Distribution `json:"round_trip"` // of the same joined requests
+	SendCall  *Distribution `json:"send_call"`
+	QueueWait *Distribution `json:"queue_wait"`
+	// UntilTaken is send call and queue wait together, where the rung of the probes
+	// does not tell them apart; then both are nil.
+	UntilTaken    *Distribution `json:"until_taken,omitempty"`
 	ServiceTime   *Distribution `json:"service_time"`
 	ReplyDelivery *Distribution `json:"reply_delivery"`
 
@@ -219,7 +223,7 @@ type Exemplar struct {
 	Connection uint32           `json:"connection"`
 	Intended   int64            `json:"intended"`
 	Sent       int64            `json:"sent"`
-	Queued     int64            `json:"queued"`
+	Queued     *int64           `json:"queued"` // nil where the probes can't see it
 	Taken      int64            `json:"taken"`
 	Answered   int64            `json:"answered"`
 	Received   int64            `json:"received"`

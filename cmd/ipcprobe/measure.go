@@ -51,6 +51,7 @@ type measurement struct {
 	counts   []results.RequestCount // answered, over time
 	machine  results.Environment
 	warnings []string
+	rung     loader.Rung
 	ended    string        // how the target ended, when it did
 	cut      error         // interrupted, when it was
 	broken   error         // what became of the load generator, when it ended
@@ -227,6 +228,9 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	watched := loader.Options{
 		Target: pid, Client: generator.PID(), Listening: ports, SampleHz: o.hz, TapeBytes: o.tapeBytes(),
 	}
+	if err := o.hooking.into(&watched); err != nil {
+		return err
+	}
 	if o.family {
 		watched.Children = func() ([]int, error) { return m.lookAtFamily(ctx) }
 	}
@@ -235,6 +239,8 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 		return err
 	}
 	defer probes.Close()
+	m.rung = probes.Rung()
+	m.warnings = append(m.warnings, probes.Warnings()...)
 	process := symbol.OpenProcess(pid)
 	defer process.Close()
 	m.process = process

@@ -40,7 +40,8 @@ type observing struct {
 	watcher  *gateway.Watcher
 	hz       int                   // stack samples a second; 0: none
 	children func() ([]int, error) // processes that belong to the target; nil: it alone
-	warn     func(string, ...any)  // is told what can't be seen
+	hooking  *hooking
+	warn     func(string, ...any) // is told what can't be seen
 }
 
 // openObserver loads the probes.
@@ -54,10 +55,13 @@ func openObserver(ctx context.Context, of observing) (*observer, error) {
 		warn("the target also listens on %d TCP ports; what comes over TCP is not seen", len(ports))
 	}
 	o := &observer{watcher: of.watcher, sampling: of.hz > 0}
-	o.probes, err = loader.Open(loader.Options{
+	options := loader.Options{
 		Target: s.target.PID, Listening: ports, SampleHz: of.hz, Watch: true, Children: of.children,
-	})
-	if err != nil {
+	}
+	if err := of.hooking.into(&options); err != nil {
+		return nil, err
+	}
+	if o.probes, err = loader.Open(options); err != nil {
 		return nil, err
 	}
 	for _, warning := range o.probes.Warnings() {

@@ -28,6 +28,7 @@ type runOptions struct {
 	slice   time.Duration
 	budget  float64 // percent
 	hz      int
+	hooking hooking
 	format  string
 	quiet   bool
 	build   string // of the reference gateway
@@ -105,6 +106,7 @@ neither it measures its own reference gateway.`,
 	flags.DurationVar(&o.slice, "slice", 0, "length `D` of a slice (default: a twentieth of the duration, 100ms to 1s)")
 	flags.Float64Var(&o.budget, "budget", 3, "cost of the probes that the run may bear, in `PCT` of the target's throughput\nor CPU; 100 probes the whole run")
 	flags.IntVar(&o.hz, "profile-hz", 199, "CPU samples a second; 0 takes none")
+	o.hooking.flags(flags)
 	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
 	flags.BoolVar(&o.family, "children", false, "follow the processes that the target has forked or forks as well")
 	flags.StringVar(&o.tape, "tape", "64MiB", "memory for the records of a probed slice, `SIZE`; a slice that fills it ends early")
@@ -141,6 +143,9 @@ func (o *runOptions) check(pidSet bool) error {
 		return errors.New("--allocator is for the heap phase; add --heap, or leave it out")
 	case o.name != "" && filepath.Base(o.name) != o.name || o.name == "." || o.name == "..":
 		return fmt.Errorf("--name is %q, but must be a plain file name; --out takes a path", o.name)
+	}
+	if err := o.hooking.check(); err != nil {
+		return err
 	}
 	if err := o.load.Check(); err != nil {
 		return err

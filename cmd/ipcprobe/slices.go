@@ -174,6 +174,7 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 	d.joined = d.matcher.Slice(join.Input{
 		Start: slice.Start, End: slice.End,
 		Requests: requests, Observations: d.observations, Syncs: syncs, Lost: lost,
+		Unqueued: !d.probes.Rung().SeesQueue(),
 	}, d.joined[:0])
 	d.m.legs.Add(d.joined)
 	join.Serve(d.probes.Samples(), d.joined)

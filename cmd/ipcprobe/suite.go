@@ -66,6 +66,7 @@ requests/s); --limit changes them and adds others.`,
 	flags.DurationVar(&o.length, "duration", 0, "length `D` of the throughput phase (default 60s; with --quick 10s)")
 	flags.BoolVar(&o.quick, "quick", false, "shorter phases: all in under two minutes")
 	flags.BoolVar(&o.resume, "resume", false, "go on with a suite that broke off; finished phases are kept")
+	o.run.hooking.flags(flags)
 	flags.BoolVar(&o.run.force, "force", false, "replace runs that are already there")
 	limitFlag(flags, &o.run.memory.limits)
 	flags.StringVar(&o.run.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
@@ -77,6 +78,9 @@ requests/s); --limit changes them and adds others.`,
 }
 
 func (o *suiteOptions) check(pidSet bool) error {
+	if err := o.run.hooking.check(); err != nil {
+		return err
+	}
 	switch {
 	case o.run.name == "":
 		return errors.New("a suite needs a --name, such as v1.0: its files are called by it")

@@ -40,7 +40,7 @@ func checkNoLoad(flags *pflag.FlagSet, o *runOptions) error {
 // nothing but a counter.
 func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, stderr io.Writer) (err error) {
 	o := m.options
-	of := observing{server: m.server, watcher: watcher, hz: o.hz, warn: m.warn}
+	of := observing{server: m.server, watcher: watcher, hz: o.hz, hooking: &o.hooking, warn: m.warn}
 	if o.family {
 		of.children = func() ([]int, error) { return m.lookAtFamily(ctx) }
 	}

@@ -24,6 +24,7 @@ type watchOptions struct {
 	budget   float64
 	format   string
 	family   bool
+	hooking  hooking
 }
 
 // Bounds of an interval: below, attaching would be most of what is done.
@@ -58,12 +59,16 @@ screen, elsewhere it writes a line an interval. It sends nothing.`,
 	flags.DurationVar(&o.interval, "interval", time.Second, "a new picture every `D`")
 	flags.Float64Var(&o.budget, "budget", 3, "cost of the probes that the target may bear, in `PCT` of one core;\n100 keeps them on all the time")
 	flags.StringVar(&o.format, "format", "text", "text, or json: one object a line")
+	o.hooking.flags(flags)
 	flags.BoolVar(&o.family, "children", false, "follow the processes that the target has forked or forks as well")
 	flags.SortFlags = false
 	return command
 }
 
 func (o *watchOptions) check(pidSet bool) error {
+	if err := o.hooking.check(); err != nil {
+		return err
+	}
 	switch {
 	case !pidSet:
 		return errors.New("watch needs --pid PID: the server to watch")
@@ -96,7 +101,7 @@ func watch(ctx context.Context, o *watchOptions, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer watcher.Close()
-	of := observing{server: s, watcher: watcher}
+	of := observing{server: s, watcher: watcher, hooking: &o.hooking}
 	var warnings []string
 	of.warn = func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if o.family {

@@ -96,12 +96,20 @@ func (m *Matcher) match(c *connection, a *Account, dst []results.Joined) []resul
 // of it is trusted: one, and one in a hundred; none where a cursor's anchor rests
 // on a single event, which may be the wrong one.
 func (c *connection) tolerated(n int) int {
-	for k := range c.kinds {
+	for k := c.first(); k < kinds; k++ {
 		if c.kinds[k].witnesses < 2 {
 			return 0
 		}
 	}
 	return 1 + n/100
+}
+
+// first is the first kind of event that there can be.
+func (c *connection) first() int {
+	if c.in.Unqueued {
+		return taken
+	}
+	return queued
 }
 
 // dropStaleSyncs leaves the last sync at or before the slice's start and all
@@ -142,7 +150,7 @@ func (m *Matcher) anchorAll(c *connection) (Reason, bool) {
 	if len(m.rests) == 0 {
 		return NoAnchor, false
 	}
-	for k := range c.kinds {
+	for k := c.first(); k < kinds; k++ {
 		switch m.anchor(c, k) {
 		case anchorDisputed:
 			return NoAnchor, false
@@ -157,7 +165,7 @@ func (m *Matcher) anchorAll(c *connection) (Reason, bool) {
 // each kind whose cursor has passed the request's last byte, or its answer's.
 func (c *connection) find(j *results.Joined) (found [kinds]*event, reason Reason, ok bool) {
 	ok = true
-	for k := range c.kinds {
+	for k := c.first(); k < kinds; k++ {
 		end := j.OutEnd
 		if k == answer {
 			end = j.InEnd
@@ -174,7 +182,9 @@ func (c *connection) find(j *results.Joined) (found [kinds]*event, reason Reason
 		found[k] = e
 	}
 	if ok {
-		j.Queued = found[queued].at
+		if found[queued] != nil {
+			j.Queued = found[queued].at
+		}
 		j.Taken = found[taken].at
 		j.Answered = found[answer].moment(answer)
 	}
@@ -203,6 +213,9 @@ func (k *cursor) seek(target uint64) *event {
 // call's last sk_data_ready. It was queued after the call began and before it
 // was taken; the later of the two stands for it.
 func (c *connection) bound(j *results.Joined, q *event) bool {
+	if q == nil {
+		return false
+	}
 	middle := q.end > c.kinds[queued].offset+j.OutEnd
 	if !middle || q.begin == 0 || j.Taken >= j.Queued-inversion || j.Taken < q.begin {
 		return false
@@ -220,8 +233,18 @@ func (c *connection) judge(j *results.Joined, n int, found [kinds]*event) verdic
 	if found[answer].begin == 0 {
 		slack = inversion // the moment is the send's end, behind the bytes
 	}
-	if j.Queued < j.Sent-clockSlack || j.Answered > j.Received+slack {
+	first := j.Queued
+	if !j.QueueSeen() {
+		first = j.Taken
+	}
+	if first < j.Sent-clockSlack || j.Answered > j.Received+slack {
 		return impossible
+	}
+	if !j.QueueSeen() {
+		if j.Answered < j.Taken {
+			return odd
+		}
+		return plausible
 	}
 	// All of the kernel's own clock: the server took what was queued, and then
 	// it answered.

@@ -113,6 +113,12 @@ func TestAccountOfOneConnection(t *testing.T) {
 			}
 		}, 5, nil, 0, 0, 0},
 		{"taken an instant before it was queued", func(s *scene) { s.of(results.Taken, 1).At = 20_900 }, 5, nil, 0, 0, 0},
+		{"the probes can't see queueing, and a recv is lost", func(s *scene) {
+			s.dropAll(results.Queued)
+			s.in.Unqueued = true
+			s.drop(results.Taken, 0)
+		}, 0, map[Reason]int64{Order: 4, NotSeen: 1}, 0, 0, 0},
+		{"no event of queueing, though the probes see it", func(s *scene) { s.dropAll(results.Queued) }, 0, map[Reason]int64{NotSeen: 5}, 0, 0, 0},
 		{"one answered before it was taken", func(s *scene) { s.of(results.Answered, 1).Begin = 21_999 },
 			0, map[Reason]int64{Order: 5}, 0, 0, 0}, // one event only vouches for the anchor
 		{"one answered before it was taken, anchor proven", func(s *scene) {

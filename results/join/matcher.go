@@ -20,6 +20,9 @@ type Input struct {
 	// End, and all but the last before Start, are not used. The probes must have
 	// been attached at the ones that are.
 	Syncs []results.Sync
+	// Unqueued says that the probes can't see when a request is queued: there are no
+	// Queued observations, and Queued of the joined requests is 0.
+	Unqueued bool
 	// Lost is how many events the kernel could not emit since the probes were
 	// attached for this slice. While it is 0, an anchor that rests on one event
 	// needs no further proof.

@@ -15,6 +15,9 @@ func (m *Matcher) split(j *results.Joined, found [kinds]*event, in *Input) {
 	taken, sent := &in.Observations[found[taken].source], &in.Observations[found[answer].source]
 	j.TakenBy, j.SentBy = taken.Thread, sent.Thread
 	j.Service = splitService(j.ServiceTime(), taken, sent)
+	if found[queued] == nil {
+		return // nor is it known which of the client's threads it is
+	}
 	j.Queue = splitQueue(j, taken)
 	client := &in.Observations[found[queued].source]
 	j.Delivery = splitDelivery(j, sent, m.sleeps.before(client.Thread, j.Received))

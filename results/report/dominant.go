@@ -19,9 +19,13 @@ type leg struct {
 	parts []leg // what it is made of, as far as that is known
 }
 
-// legsOf lists the legs in the order of a request's way.
+// untilTaken is the leg that stands for the first two where they are not known apart.
+const untilTaken = "until taken"
+
+// legsOf lists the legs in the order of a request's way. Where nobody saw when a
+// request was queued, the first two are one.
 func legsOf(l *results.Legs) []leg {
-	return []leg{
+	legs := []leg{
 		{name: "send call", noun: "the send call", dist: l.SendCall},
 		{name: "queue wait", noun: "queue wait", dist: l.QueueWait, parts: known(
 			leg{name: "server busy", dist: l.QueueBusy},
@@ -42,6 +46,10 @@ func legsOf(l *results.Legs) []leg {
 			leg{name: "wake-up", dist: l.DeliveryWakeUp},
 		)},
 	}
+	if l.SendCall == nil && l.QueueWait == nil && l.UntilTaken != nil {
+		return append([]leg{{name: untilTaken, noun: "the way to the server", dist: l.UntilTaken}}, legs[2:]...)
+	}
+	return legs
 }
 
 // known are the parts of a leg, or none where one of them was not measured.
@@ -222,6 +230,8 @@ func dominates(r *results.Result) text {
 		return t.and(serviceAdvice(r))
 	case "reply delivery":
 		return t.and(replyAdvice(r))
+	case untilTaken:
+		return t.with(", the client’s send until the server has read the whole request: on this kernel nobody saw when it was queued.")
 	}
 	return t.and(sendAdvice(r))
 }

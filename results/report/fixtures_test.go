@@ -235,6 +235,20 @@ func unmatched() *results.Result {
 	return r
 }
 
+// unqueued is a run on a kernel whose probes see system calls alone.
+func unqueued() *results.Result {
+	r := healthy()
+	r.Run.Rung = "syscall"
+	until := *r.Legs.QueueWait
+	until.Mean += r.Legs.SendCall.Mean
+	r.Legs.UntilTaken = &until
+	r.Legs.SendCall, r.Legs.QueueWait = nil, nil
+	r.Legs.QueueBusy, r.Legs.QueueRunQueue, r.Legs.QueueWakeUp = nil, nil, nil
+	r.Tail, r.TailP999 = nil, nil
+	r.Warn("the probes sit on system calls alone: when bytes are queued is not seen, so send call and queue wait are not known")
+	return r
+}
+
 // hostile is a healthy run in which every name tries to break the report.
 func hostile() *results.Result {
 	const evil = "\x1b[31m\x1b]0;owned\x07|`**x**`<script>alert(1)</script>\r\n## fake\t\u202e\u200b\xff\u009b2J"

@@ -19,7 +19,7 @@ var specimens = []struct {
 	name string
 	make func() *results.Result
 }{
-	{"healthy", healthy}, {"openloop", openLoop}, {"late", late}, {"partial", partial}, {"unmatched", unmatched},
+	{"healthy", healthy}, {"openloop", openLoop}, {"late", late}, {"partial", partial}, {"unmatched", unmatched}, {"unqueued", unqueued},
 	{"hostile", hostile}, {"tiny", tiny}, {"huge", huge}, {"watched", watched},
 	{"mixed", mixed}, {"others", othersClients}, {"silent", silent}, {"doubtful", doubtful},
 	{"heap", heapSeen},

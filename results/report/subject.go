@@ -11,11 +11,23 @@ import (
 
 // subject says what was measured, where and for how long.
 func subject(r *results.Result) block {
-	return facts{
+	list := facts{
 		{"target", targetText(r)},
 		{"machine", machineText(&r.Environment)},
 		{"run", runText(r)},
 	}
+	if rung, known := rungs[r.Run.Rung]; known {
+		list = append(list, fact{"probes", say("on " + rung + " (" + r.Run.Rung + ")")})
+	}
+	return list
+}
+
+// rungs says in words where the probes hung.
+var rungs = map[string]string{
+	"tp_btf":  "the sockets’ tracepoints",
+	"fentry":  "trampolines around the sockets’ functions",
+	"kprobe":  "breakpoints at the sockets’ functions",
+	"syscall": "system calls alone: queue wait and send call are not told apart",
 }
 
 func targetText(r *results.Result) text {

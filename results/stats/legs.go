@@ -54,8 +54,9 @@ type part struct {
 // parts are all that Legs describes, the whole and its legs first.
 var parts = [...]part{
 	whole((*results.Joined).RoundTrip, func(l *results.Legs) **results.Distribution { return &l.RoundTrip }),
-	whole((*results.Joined).SendCall, func(l *results.Legs) **results.Distribution { return &l.SendCall }),
-	whole((*results.Joined).QueueWait, func(l *results.Legs) **results.Distribution { return &l.QueueWait }),
+	queued((*results.Joined).SendCall, true, func(l *results.Legs) **results.Distribution { return &l.SendCall }),
+	queued((*results.Joined).QueueWait, true, func(l *results.Legs) **results.Distribution { return &l.QueueWait }),
+	queued((*results.Joined).UntilTaken, false, func(l *results.Legs) **results.Distribution { return &l.UntilTaken }),
 	whole((*results.Joined).ServiceTime, func(l *results.Legs) **results.Distribution { return &l.ServiceTime }),
 	whole((*results.Joined).ReplyDelivery, func(l *results.Legs) **results.Distribution { return &l.ReplyDelivery }),
 
@@ -79,6 +80,12 @@ type placeOf = func(l *results.Legs) **results.Distribution
 
 func whole(of func(*results.Joined) int64, to placeOf) part {
 	return part{func(j *results.Joined) (int64, bool) { return of(j), true }, to}
+}
+
+// queued is a leg that is known where it was seen when the request was queued, or
+// one that stands in for it where not.
+func queued(of func(*results.Joined) int64, seen bool, to placeOf) part {
+	return part{func(j *results.Joined) (int64, bool) { return of(j), j.QueueSeen() == seen }, to}
 }
 
 func service(of func(*results.ServiceSplit) int64, to placeOf) part {

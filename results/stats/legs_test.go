@@ -154,3 +154,31 @@ func TestBucketsAreExactToHalfABucket(t *testing.T) {
 		t.Error("nothing counted: want none")
 	}
 }
+
+func TestLegsThatWereNotSeenAreAbsent(t *testing.T) {
+	joined := make([]results.Joined, 100)
+	for i := range joined {
+		joined[i].Sent, joined[i].Taken, joined[i].Answered, joined[i].Received = 1_000, 3_000, 7_000, 8_000
+	}
+	l := NewLegs()
+	l.Add(joined)
+	r := l.Result()
+	if r.SendCall != nil || r.QueueWait != nil {
+		t.Errorf("send call %v, queue wait %v, though nobody saw them", r.SendCall, r.QueueWait)
+	}
+	if r.UntilTaken == nil || r.UntilTaken.Mean != 2_000 || l.Identity() != 100 {
+		t.Errorf("until taken %+v, identity of %d", r.UntilTaken, l.Identity())
+	}
+	tail := NewTail()
+	for i := range joined {
+		joined[i].Received += int64(i)
+	}
+	for range 30 {
+		tail.Add(joined)
+	}
+	for _, e := range tail.Result(0.99, r, 0).Exemplars {
+		if e.Queued != nil || e.Parts["queue wait"] != 0 || e.Parts["until taken"] != 2_000 {
+			t.Errorf("exemplar %+v", e)
+		}
+	}
+}

@@ -64,10 +64,12 @@ type leaf struct {
 // leaves are the parts that add up to the round trip. A leg that could not be
 // split for a request goes to the leg's own name.
 var leaves = [...]leaf{
-	{"send call", func(j *results.Joined) (int64, bool) { return j.SendCall(), true },
+	{"send call", func(j *results.Joined) (int64, bool) { return j.SendCall(), j.QueueSeen() },
 		func(l *results.Legs) *results.Distribution { return l.SendCall }},
-	{"queue wait", func(j *results.Joined) (int64, bool) { return j.QueueWait(), !j.Queue.Known },
+	{"queue wait", func(j *results.Joined) (int64, bool) { return j.QueueWait(), j.QueueSeen() && !j.Queue.Known },
 		func(l *results.Legs) *results.Distribution { return l.QueueWait }},
+	{"until taken", func(j *results.Joined) (int64, bool) { return j.UntilTaken(), !j.QueueSeen() },
+		func(l *results.Legs) *results.Distribution { return l.UntilTaken }},
 	{"queue wait, server busy", func(j *results.Joined) (int64, bool) { return j.Queue.Busy, j.Queue.Known },
 		func(l *results.Legs) *results.Distribution { return l.QueueBusy }},
 	{"queue wait, run queue", func(j *results.Joined) (int64, bool) { return j.Queue.RunQueue, j.Queue.Known },
@@ -149,9 +151,13 @@ func excessOf(part *leaf, slowest []results.Joined, legs *results.Legs) float64 
 func exemplar(j *results.Joined, origin int64) results.Exemplar {
 	e := results.Exemplar{
 		Connection: j.Conn,
-		Intended:   j.Intended - origin, Sent: j.Sent - origin, Queued: j.Queued - origin,
+		Intended:   j.Intended - origin, Sent: j.Sent - origin,
 		Taken: j.Taken - origin, Answered: j.Answered - origin, Received: j.Received - origin,
 		RoundTrip: j.RoundTrip(), Parts: make(map[string]int64),
+	}
+	if j.QueueSeen() {
+		queued := j.Queued - origin
+		e.Queued = &queued
 	}
 	for i := range leaves {
 		if ns, ok := leaves[i].of(j); ok && ns > 0 {
