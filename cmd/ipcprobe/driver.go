@@ -12,6 +12,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/gateway"
 	"github.com/ipcprobe/ipcprobe/load"
 	"github.com/ipcprobe/ipcprobe/loader"
+	"github.com/ipcprobe/ipcprobe/loader/memory"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/join"
 	"github.com/ipcprobe/ipcprobe/results/stats"
@@ -53,6 +54,7 @@ type driver struct {
 	m         *measurement
 	generator *load.Generator
 	probes    *loader.Probes
+	origins   *memory.Probes // nil: not to be had
 	watcher   *gateway.Watcher
 	clock     clock
 	planner   *stats.Planner
@@ -76,7 +78,7 @@ func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.W
 		return nil, err
 	}
 	return &driver{
-		m: m, generator: g, probes: p, watcher: w, clock: clock,
+		m: m, generator: g, probes: p, watcher: w, clock: clock, origins: m.followMemory(p),
 		matcher: join.New(), patience: firstPatience,
 	}, nil
 }
@@ -94,7 +96,12 @@ func openClock(m *measurement) (clock, error) {
 	return gateway.OpenClock(m.server.target)
 }
 
-func (d *driver) close() { _ = d.clock.Close() } // read only
+func (d *driver) close() {
+	_ = d.clock.Close() // read only
+	if d.origins != nil {
+		_ = d.origins.Close()
+	}
+}
 
 // run goes through warm-up and slices until the time is up, the requests are
 // answered, the target has ended or the user has had enough.

@@ -49,6 +49,8 @@ type measurement struct {
 	memory   results.Memory
 	blocks   *results.Heap          // nil: not asked for, or not to be had
 	counts   []results.RequestCount // answered, over time
+	faults   []results.MemoryOrigin
+	growth   []results.MemoryOrigin
 	machine  results.Environment
 	warnings []string
 	rung     loader.Rung
@@ -270,6 +272,9 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	m.warnOfEndings()
 	m.warnOfShape(ctx)
 	m.countThreads(ctx)
+	if err := m.takeOrigins(d.origins, process); err != nil {
+		m.warn("%v", err)
+	}
 	return m.collect(probes, process)
 }
 

@@ -28,6 +28,7 @@ func (m *measurement) settle(ctx context.Context, memory *gateway.Sampler) {
 	if whole := stats.Memory(&record, m.counts); whole != nil {
 		m.memory = *whole
 	}
+	m.memory.Faults, m.memory.Growth = m.faults, m.growth
 	if len(m.counts) > 0 {
 		verdict := leak.FromCurve(m.memory.Curve)
 		m.memory.Leak = &verdict

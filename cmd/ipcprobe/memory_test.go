@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -137,5 +138,37 @@ func TestWhatLevelsIsNotCalledALeak(t *testing.T) {
 				t.Errorf("got %+v", leak)
 			}
 		})
+	}
+}
+
+func TestNewMemoryIsTracedToWhoTakesIt(t *testing.T) {
+	const every = 4
+	r, _ := remember(t, []string{"--mode", "leak-mmap", "--size", "8192", "--every", strconv.Itoa(every)},
+		"--duration", "3s", "--rate", "1000", "--budget", "50")
+	find := func(list []results.MemoryOrigin, kind, function string) (count, bytes int64) {
+		for _, o := range list {
+			if o.Kind == kind && slices.Contains(o.Frames, function) {
+				count, bytes = count+o.Count, bytes+o.Bytes
+			}
+		}
+		return count, bytes
+	}
+	var probed int64
+	for _, s := range r.Run.Slices {
+		if s.Mode == results.Probed.String() {
+			probed += s.Requests
+		}
+	}
+	maps, bytes := find(r.Memory.Growth, "mmap", "leak_mmap")
+	// The probes are on a little longer than the slices.
+	if maps < probed/every*9/10 || maps > probed || bytes != maps*8192 {
+		t.Errorf("%d mappings of %d bytes by leak_mmap, with %d requests: %+v", maps, bytes, probed, r.Memory.Growth)
+	}
+	faults, _ := find(r.Memory.Faults, "fault", "leak_mmap")
+	if faults < maps*2*9/10 || faults > maps*2*11/10+100 {
+		t.Errorf("%d page faults in leak_mmap, which mapped %d times two pages: %+v", faults, maps, r.Memory.Faults)
+	}
+	if slices.IndexFunc(r.Memory.Faults, func(o results.MemoryOrigin) bool { return slices.Contains(o.Frames, "main") }) < 0 {
+		t.Errorf("no path leads to main: %+v", r.Memory.Faults)
 	}
 }

@@ -83,12 +83,14 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, d.probes.Detach()) }()
+	d.attachOrigins()
+	defer func() { err = errors.Join(err, d.detachOrigins()) }()
 	syncs, enough, err := d.sync()
 	if err != nil {
 		return err
 	}
 	if !enough {
-		if err := d.probes.Detach(); err != nil {
+		if err := errors.Join(d.detachOrigins(), d.probes.Detach()); err != nil {
 			return err
 		}
 		return d.bareSlice(ctx, length)
@@ -102,7 +104,7 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 	waitErr := d.waitForTape(ctx, length)
 	countErr := d.probes.Count(false)
 	slice, requests, turnErr := d.turn(results.Gap)
-	if err := d.probes.Detach(); err != nil {
+	if err := errors.Join(d.detachOrigins(), d.probes.Detach()); err != nil {
 		return err
 	}
 	d.m.probed += time.Since(on)

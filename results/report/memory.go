@@ -3,6 +3,9 @@
 package report
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
@@ -196,8 +199,18 @@ func signedSize(n int64) string {
 	return bytesize(float64(n))
 }
 
-// callPath names a stack by its innermost frames.
+// allocating are the beginnings of the names of functions in which memory is taken
+// and touched on behalf of whoever called them.
+var allocating = []string{"brk", "__brk", "sbrk", "__sbrk", "__glibc_morecore", "sysmalloc", "systrim", "_int_",
+	"malloc", "calloc", "realloc", "free", "cfree", "__libc_malloc", "__libc_calloc", "__libc_realloc", "__libc_free",
+	"mmap", "__mmap", "munmap", "__munmap", "mremap", "__mremap", "tcache", "mem", "__mem", "str", "__str", "operator new", "operator delete"}
+
+// callPath names a stack by a few frames: the allocator's outermost, and who called
+// it.
 func callPath(frames []string) text {
+	for len(frames) > 1 && allocates(frames[0]) && allocates(frames[1]) {
+		frames = frames[1:]
+	}
 	var t text
 	for i := range min(len(frames), frameOfWhom) {
 		if i > 0 {
@@ -209,4 +222,8 @@ func callPath(frames []string) text {
 		return in(faint, "unknown")
 	}
 	return t
+}
+
+func allocates(function string) bool {
+	return slices.ContainsFunc(allocating, func(begin string) bool { return strings.HasPrefix(function, begin) })
 }
