@@ -4,6 +4,7 @@ package loader
 
 import (
 	"errors"
+	"net"
 	"os"
 	"runtime"
 	"strconv"
@@ -32,43 +33,60 @@ func rounds(t *testing.T) int {
 	return n
 }
 
+// perOpening is how many of the rounds each opening of the probes makes.
+const perOpening = 20
+
 // Nothing of ours stays in the kernel: no link behind Detach, and no program and
 // map behind Close. Others may load theirs meanwhile: only our own ids are asked for.
 func TestRoundsOfAttachAndDetachLeaveNothing(t *testing.T) {
 	kerneltest.Privileged(t)
 	pid, conn := startServer(t)
 	n := rounds(t)
-	var attaching, detaching time.Duration
-	for round := range n {
+	var slowest paces
+	for left := n; left > 0; left -= perOpening {
 		probes, err := Open(Options{Target: pid, Client: os.Getpid(), SampleHz: 199, TapeBytes: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
 		programs, maps := idsOf(t, probes.collection)
-		began := time.Now()
-		if err := probes.Attach(); err != nil {
-			t.Fatal(err)
-		}
-		attaching = max(attaching, time.Since(began))
-		links := linksOf(t, probes.links)
-		exchange(t, conn, 3)
-		began = time.Now()
-		if err := probes.Detach(); err != nil {
-			t.Fatal(err)
-		}
-		detaching = max(detaching, time.Since(began))
-		seen, err := probes.Collect(nil)
-		if err != nil || len(seen) < 9 {
-			t.Fatalf("round %d: %d observations, %v", round, len(seen), err)
+		for range min(left, perOpening) {
+			slowest.add(attachAndDetach(t, probes, conn))
 		}
 		if err := probes.Close(); err != nil {
 			t.Fatal(err)
 		}
-		gone(t, round, "links", links, func(id uint32) error { return closing(link.NewFromID(link.ID(id))) })
-		gone(t, round, "programs", programs, func(id uint32) error { return closing(ebpf.NewProgramFromID(ebpf.ProgramID(id))) })
-		gone(t, round, "maps", maps, func(id uint32) error { return closing(ebpf.NewMapFromID(ebpf.MapID(id))) })
+		gone(t, "programs", programs, func(id uint32) error { return closing(ebpf.NewProgramFromID(ebpf.ProgramID(id))) })
+		gone(t, "maps", maps, func(id uint32) error { return closing(ebpf.NewMapFromID(ebpf.MapID(id))) })
 	}
-	t.Logf("%d rounds; the slowest took %v to attach and %v to detach", n, attaching, detaching)
+	t.Logf("%d rounds; the slowest took %v to attach and %v to detach", n, slowest.attach, slowest.detach)
+}
+
+// paces are how long a round took.
+type paces struct{ attach, detach time.Duration }
+
+func (p *paces) add(q paces) { p.attach, p.detach = max(p.attach, q.attach), max(p.detach, q.detach) }
+
+// attachAndDetach is one round, in which the probes see some requests.
+func attachAndDetach(t *testing.T, probes *Probes, conn *net.UnixConn) (p paces) {
+	t.Helper()
+	began := time.Now()
+	if err := probes.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	p.attach = time.Since(began)
+	links := linksOf(t, probes.links)
+	exchange(t, conn, 3)
+	began = time.Now()
+	if err := probes.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	p.detach = time.Since(began)
+	seen, err := probes.Collect(nil)
+	if err != nil || len(seen) < 9 {
+		t.Fatalf("%d observations, %v", len(seen), err)
+	}
+	gone(t, "links", links, func(id uint32) error { return closing(link.NewFromID(link.ID(id))) })
+	return p
 }
 
 type closer interface{ Close() error }
@@ -122,12 +140,10 @@ func linksOf(t *testing.T, links []link.Link) (ids []uint32) {
 
 // gone holds that the kernel knows none of the ids any more, give or take the
 // moment in which it frees them.
-func gone(t *testing.T, round int, kind string, ids []uint32, find func(uint32) error) {
+func gone(t *testing.T, kind string, ids []uint32, find func(uint32) error) {
 	t.Helper()
 	var left []uint32
 	for range 200 {
-		// The library unmaps the programs' variables when they are collected.
-		runtime.GC()
 		left = left[:0]
 		for _, id := range ids {
 			if !errors.Is(find(id), os.ErrNotExist) {
@@ -137,9 +153,11 @@ func gone(t *testing.T, round int, kind string, ids []uint32, find func(uint32) 
 		if len(left) == 0 {
 			return
 		}
+		// The library unmaps the programs' variables when they are collected.
+		runtime.GC()
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("round %d: %d of %d %s stay: %v", round, len(left), len(ids), kind, left)
+	t.Fatalf("%d of %d %s stay: %v", len(left), len(ids), kind, left)
 }
 
 // BenchmarkAttachDetach says what a probed slice costs before and behind it.
