@@ -46,7 +46,7 @@ type ProbeCallTable struct {
 type ProbeCpu struct {
 	_        structs.HostLayout
 	Tape     uint64
-	Accounts [12]ProbeAccount
+	Accounts [13]ProbeAccount
 	Upstream struct {
 		_          structs.HostLayout
 		Sends      uint64
@@ -127,7 +127,8 @@ const (
 	ProbeProgramPROGRAM_SCHED_FORK       ProbeProgram = 9
 	ProbeProgramPROGRAM_OFF_CPU_STACK    ProbeProgram = 10
 	ProbeProgramPROGRAM_CALL_STACK       ProbeProgram = 11
-	ProbeProgramPROGRAMS                 ProbeProgram = 12
+	ProbeProgramPROGRAM_CONSUME_SKB      ProbeProgram = 12
+	ProbeProgramPROGRAMS                 ProbeProgram = 13
 )
 
 type ProbeRecord struct {
@@ -230,6 +231,10 @@ type ProbeThread struct {
 	SleptNs           uint64
 	WokenNs           uint64
 	RanNs             uint64
+	FromCookie        uint64
+	FromPosition      uint64
+	FromBytes         uint64
+	ToCookie          uint64
 	TookNs            uint64
 	DoneNs            uint64
 	RunQueueAtTook    uint64
@@ -370,6 +375,7 @@ const (
 	ProbeMapAsked               = "asked"
 	ProbeMapCalls               = "calls"
 	ProbeMapCpus                = "cpus"
+	ProbeMapDatagramAnswers     = "datagram_answers"
 	ProbeMapEnds                = "ends"
 	ProbeMapFamily              = "family"
 	ProbeMapFlowLegs            = "flow_legs"
@@ -385,6 +391,7 @@ const (
 	ProbeMapUnwindRows          = "unwind_rows"
 	ProbeMapUnwindRules         = "unwind_rules"
 	ProbeMapWalks               = "walks"
+	ProbeProgConsumeSkb         = "consume_skb"
 	ProbeProgCpuSample          = "cpu_sample"
 	ProbeProgSchedFork          = "sched_fork"
 	ProbeProgSchedSwitch        = "sched_switch"
@@ -399,6 +406,7 @@ const (
 	ProbeVarChunksTaken         = "chunks_taken"
 	ProbeVarClientTgid          = "client_tgid"
 	ProbeVarCounting            = "counting"
+	ProbeVarDatagrams           = "datagrams"
 	ProbeVarFollowChildren      = "follow_children"
 	ProbeVarLean                = "lean"
 	ProbeVarListening           = "listening"
@@ -473,6 +481,7 @@ type ProbeSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProbeProgramSpecs struct {
+	ConsumeSkb     *ebpf.ProgramSpec `ebpf:"consume_skb"`
 	CpuSample      *ebpf.ProgramSpec `ebpf:"cpu_sample"`
 	SchedFork      *ebpf.ProgramSpec `ebpf:"sched_fork"`
 	SchedSwitch    *ebpf.ProgramSpec `ebpf:"sched_switch"`
@@ -492,6 +501,7 @@ type ProbeMapSpecs struct {
 	Asked           *ebpf.MapSpec `ebpf:"asked"`
 	Calls           *ebpf.MapSpec `ebpf:"calls"`
 	Cpus            *ebpf.MapSpec `ebpf:"cpus"`
+	DatagramAnswers *ebpf.MapSpec `ebpf:"datagram_answers"`
 	Ends            *ebpf.MapSpec `ebpf:"ends"`
 	Family          *ebpf.MapSpec `ebpf:"family"`
 	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
@@ -517,6 +527,7 @@ type ProbeVariableSpecs struct {
 	ChunksTaken         *ebpf.VariableSpec `ebpf:"chunks_taken"`
 	ClientTgid          *ebpf.VariableSpec `ebpf:"client_tgid"`
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
+	Datagrams           *ebpf.VariableSpec `ebpf:"datagrams"`
 	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
@@ -572,6 +583,7 @@ type ProbeMaps struct {
 	Asked           *ebpf.Map `ebpf:"asked"`
 	Calls           *ebpf.Map `ebpf:"calls"`
 	Cpus            *ebpf.Map `ebpf:"cpus"`
+	DatagramAnswers *ebpf.Map `ebpf:"datagram_answers"`
 	Ends            *ebpf.Map `ebpf:"ends"`
 	Family          *ebpf.Map `ebpf:"family"`
 	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
@@ -594,6 +606,7 @@ func (m *ProbeMaps) Close() error {
 		m.Asked,
 		m.Calls,
 		m.Cpus,
+		m.DatagramAnswers,
 		m.Ends,
 		m.Family,
 		m.FlowLegs,
@@ -620,6 +633,7 @@ type ProbeVariables struct {
 	ChunksTaken         *ebpf.Variable `ebpf:"chunks_taken"`
 	ClientTgid          *ebpf.Variable `ebpf:"client_tgid"`
 	Counting            *ebpf.Variable `ebpf:"counting"`
+	Datagrams           *ebpf.Variable `ebpf:"datagrams"`
 	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
@@ -656,6 +670,7 @@ type ProbeVariables struct {
 //
 // It can be passed to LoadProbeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProbePrograms struct {
+	ConsumeSkb     *ebpf.Program `ebpf:"consume_skb"`
 	CpuSample      *ebpf.Program `ebpf:"cpu_sample"`
 	SchedFork      *ebpf.Program `ebpf:"sched_fork"`
 	SchedSwitch    *ebpf.Program `ebpf:"sched_switch"`
@@ -670,6 +685,7 @@ type ProbePrograms struct {
 
 func (p *ProbePrograms) Close() error {
 	return _ProbeClose(
+		p.ConsumeSkb,
 		p.CpuSample,
 		p.SchedFork,
 		p.SchedSwitch,

@@ -23,6 +23,7 @@ var programNames = [...]string{
 	bpf.ProbeProgramPROGRAM_OFF_CPU_STACK:    "off_cpu_stack", // within sched_switch
 	bpf.ProbeProgramPROGRAM_CALL_STACK:       "call_stack",    // within sys_enter
 	bpf.ProbeProgramPROGRAM_SCHED_FORK:       bpf.ProbeProgSchedFork,
+	bpf.ProbeProgramPROGRAM_CONSUME_SKB:      bpf.ProbeProgConsumeSkb,
 }
 
 // Loss sums the accounts of all programs over all slices so far. Every run of

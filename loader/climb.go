@@ -115,14 +115,18 @@ func load(step step, options Options, types *btf.Spec) (*loaded, error) {
 	}
 	assign(reflect.ValueOf(&l.objects).Elem(), l.collection)
 	for _, h := range hooksOf(spec, l.collection, types) {
-		if h.name == bpf.ProbeProgSchedFork {
+		switch {
+		case h.name == bpf.ProbeProgSchedFork:
 			l.fork = h
-		} else {
+		case h.name != bpf.ProbeProgConsumeSkb || options.Datagrams:
 			l.hooks = append(l.hooks, h)
 		}
 	}
 	if !step.rung.SeesQueue() {
 		l.warnings = append(l.warnings, "the probes sit on system calls alone: when bytes are queued is not seen, so send call and queue wait are not known")
+	}
+	if options.Datagrams && !step.rung.typed() {
+		l.warnings = append(l.warnings, "this kernel does not tell whose a datagram is: no request is joined, and only the load's own figures are known")
 	}
 	return l, nil
 }
@@ -160,6 +164,9 @@ func specFor(step step, options Options) (*ebpf.CollectionSpec, error) {
 	}
 	if !step.rung.typed() {
 		constants["cpu_count"] = uint32(cpus)
+	}
+	if options.Datagrams && step.rung.typed() {
+		constants["datagrams"] = uint32(1)
 	}
 	if options.Children != nil {
 		constants["follow_children"] = uint32(1)

@@ -26,6 +26,9 @@ type Options struct {
 	Rung  Rung   // where the hooks hang; default: the best that works
 	BTF   string // file with the kernel's type information; default: the kernel's own
 
+	// Datagrams: the target's socket is one of datagrams, on the first rung alone.
+	Datagrams bool
+
 	// Children lists the target's children and theirs, now. Their threads then
 	// count as the target's, and so do those of what they fork while the probes
 	// are on. Nil: the target is one process.

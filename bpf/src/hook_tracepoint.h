@@ -39,4 +39,15 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
 	return 0;
 }
 
+/* Attached only to a server of datagrams: packets are freed all the time. */
+TRACEPOINT(consume_skb)
+int BPF_PROG(consume_skb, struct sk_buff *skb)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu)
+		handle_consumed(cpu, skb);
+	return 0;
+}
+
 #endif

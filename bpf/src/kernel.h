@@ -39,10 +39,11 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#define AF_UNIX	 1
-#define AF_INET	 2
-#define AF_INET6 10
-#define MSG_PEEK 2
+#define AF_UNIX	   1
+#define AF_INET	   2
+#define AF_INET6   10
+#define MSG_PEEK   2
+#define SOCK_DGRAM 2
 
 /* The number of io_uring_enter on every processor that has it. */
 #define NR_IO_URING_ENTER 426
@@ -80,6 +81,12 @@ struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
 	struct pid *sk_peer_pid;
+	__u16 sk_type;
+};
+
+struct sk_buff {
+	struct sock *sk; /* of a Unix message: the sender's */
+	unsigned int len;
 };
 
 struct socket {

@@ -146,6 +146,7 @@ enum program {
 	PROGRAM_SCHED_FORK,
 	PROGRAM_OFF_CPU_STACK, /* within sched_switch */
 	PROGRAM_CALL_STACK,    /* within sys_enter */
+	PROGRAM_CONSUME_SKB,
 	PROGRAMS,
 };
 

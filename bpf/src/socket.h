@@ -17,6 +17,7 @@
 
 #include "tape.h"
 #include "upstream.h"
+#include "datagram.h"
 #include "watch.h"
 
 static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
@@ -31,6 +32,12 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 		return;
 	}
 	tgid = current_tgid();
+#if TYPED
+	if (is_target(tgid) && is_datagram(sk)) {
+		handle_answered(account, sk);
+		return;
+	}
+#endif
 	/* A packet of some other socket can be received in an interrupt of ours. */
 	if (tgid != client_tgid || !is_unix(sk)) {
 		account->filtered++;
@@ -203,10 +210,9 @@ static __always_inline __u64 send_began(struct thread *thread)
 }
 
 static __always_inline void handle_server_send(struct cpu *cpu, struct account *account,
-					       struct end *end, int bytes)
+					       __u64 cookie, __u64 position, int bytes)
 {
 	struct thread *thread = this_thread(CREATE);
-	__u64 position = FETCH_ADD(&end->out, bytes) + bytes;
 	__u64 now = bpf_ktime_get_ns(), began;
 	struct record *record;
 
@@ -221,7 +227,7 @@ static __always_inline void handle_server_send(struct cpu *cpu, struct account *
 		return;
 	record->begin_ns = began;
 	record->at_ns = now;
-	record->cookie = end->cookie;
+	record->cookie = cookie;
 	record->position = position;
 	if (began == thread->enter_ns) {
 		/* As it entered: a send that blocks must not count as service. */
@@ -240,11 +246,10 @@ static __always_inline void handle_server_send(struct cpu *cpu, struct account *
 }
 
 static __always_inline void handle_server_recv(struct cpu *cpu, struct account *account,
-					       struct end *end, int bytes)
+					       __u64 cookie, __u64 position, int bytes)
 {
 	struct thread *thread = this_thread(CREATE);
 	__u64 now = bpf_ktime_get_ns();
-	__u64 position = FETCH_ADD(&end->in, bytes) + bytes;
 	struct record *record;
 
 	if (!thread) {
@@ -256,7 +261,7 @@ static __always_inline void handle_server_recv(struct cpu *cpu, struct account *
 		return;
 	record->begin_ns = thread->enter_ns;
 	record->at_ns = now;
-	record->cookie = end->cookie;
+	record->cookie = cookie;
 	record->position = position;
 	record->kernel_ns = kernel_clock(thread, now);
 	record->blocked_ns = thread->blocked_ns;
@@ -268,6 +273,39 @@ static __always_inline void handle_server_recv(struct cpu *cpu, struct account *
 	record->kind = RECORD_TAKEN;
 }
 
+#if TYPED
+/* A message that the target has sent or read on its socket of datagrams. */
+static __always_inline void handle_datagram(struct cpu *cpu, struct account *account,
+					    int bytes, int sends)
+{
+	struct thread *thread = this_thread(0);
+	__u64 cookie = 0, position;
+
+	if (thread && sends) {
+		cookie = thread->to_cookie;
+		thread->to_cookie = 0;
+	} else if (thread) {
+		cookie = thread->from_cookie;
+		thread->from_cookie = 0;
+	}
+	if (!cookie) {
+		account->filtered++; /* another client's */
+		return;
+	}
+	if (!sends) {
+		/* All of it is taken, read or not. */
+		handle_server_recv(cpu, account, cookie, thread->from_position,
+				   thread->from_bytes);
+		return;
+	}
+	position = answered_to(cookie, bytes);
+	if (position)
+		handle_server_send(cpu, account, cookie, position, bytes);
+	else
+		account->lost++;
+}
+#endif
+
 /* Bytes that the target has sent or read, where sends is a constant. */
 static __always_inline void handle_target(struct cpu *cpu, struct account *account,
 					  struct sock *sk, int bytes, int sends)
@@ -278,12 +316,20 @@ static __always_inline void handle_target(struct cpu *cpu, struct account *accou
 		watch_target(cpu, account, sk, bytes, sends);
 		return;
 	}
+#if TYPED
+	if (is_datagram(sk)) {
+		handle_datagram(cpu, account, bytes, sends);
+		return;
+	}
+#endif
 	switch (owner_of(sk, &end)) {
 	case OWNER_LOAD:
 		if (sends)
-			handle_server_send(cpu, account, end, bytes);
+			handle_server_send(cpu, account, end->cookie,
+					   FETCH_ADD(&end->out, bytes) + bytes, bytes);
 		else
-			handle_server_recv(cpu, account, end, bytes);
+			handle_server_recv(cpu, account, end->cookie,
+					   FETCH_ADD(&end->in, bytes) + bytes, bytes);
 		break;
 	case OWNER_UPSTREAM:
 		account->emitted++;

@@ -91,6 +91,12 @@ struct thread {
 	__u64 woken_ns;
 	__u64 ran_ns;
 
+	/* Datagrams: whose message it has just taken or sent, 0 for nobody's. */
+	__u64 from_cookie;
+	__u64 from_position;
+	__u64 from_bytes;
+	__u64 to_cookie;
+
 	/* Its latest work. */
 	__u64 took_ns;		 /* it took a request's bytes */
 	__u64 done_ns;		 /* it sent an answer's */

@@ -229,6 +229,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	}
 	watched := loader.Options{
 		Target: pid, Client: generator.PID(), Listening: ports, SampleHz: o.hz, TapeBytes: o.tapeBytes(),
+		Datagrams: m.server.socket.Type == gateway.Datagram,
 	}
 	if err := o.hooking.into(&watched); err != nil {
 		return err
