@@ -41,7 +41,7 @@ BENCH ?= .
 TURNS ?= 15
 BENCH_FLAGS = -p=1 -run='^$$' -bench='$(BENCH)' -benchmem
 
-C_FILES = $(shell find bpf gateway -name '*.[ch]' | sort)
+C_FILES = $(shell find bpf gateway loader -name '*.[ch]' | sort)
 GO_FOLDERS := bpf cmd gateway load loader results
 # A package belongs to the kernel tier when its tests import the guard.
 GUARD := github.com/ipcprobe/ipcprobe/results/kerneltest

@@ -51,6 +51,8 @@ func (t *tables) coverage() results.Coverage {
 				lacking[o.name] = o.err.Error()
 			case o.table.Unread > 0:
 				lacking[o.name] = fmt.Sprintf("%d functions can't be read: %v", o.table.Unread, o.table.Err)
+			case o.table.Covered*2 < o.table.Code:
+				lacking[o.name] = fmt.Sprintf("%d %% of its code has one", 100*o.table.Covered/o.table.Code)
 			}
 		}
 	}

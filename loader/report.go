@@ -5,6 +5,7 @@ package loader
 import (
 	"strings"
 
+	"github.com/ipcprobe/ipcprobe/bpf"
 	"github.com/ipcprobe/ipcprobe/loader/symbol"
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -42,8 +43,9 @@ func name(s *addresses, kernel *symbol.Kernel, process *symbol.Process) results.
 		stack.Frames = belowSwitch(stack.Frames)
 	}
 	if stack.Complete = complete(s.end); !stack.Complete {
+		stack.Cut = unwindEnds[min(s.end, bpf.ProbeUnwindEndUNWIND_ENDS-1)]
 		stack.Frames = append(stack.Frames, results.Frame{
-			Function: "[unwind: " + unwindEnds[s.end] + "]", Object: "[unwind]",
+			Function: "[unwind: " + stack.Cut + "]", Object: "[unwind]",
 		})
 	}
 	return stack

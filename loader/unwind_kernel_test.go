@@ -27,6 +27,7 @@ type walked struct {
 	within            map[string]int64 // samples with the function anywhere
 	kinds             [results.CallEntry + 1]int64
 	deepest           int
+	coverage          results.Coverage
 }
 
 func (w *walked) completePct() float64 { return 100 * float64(w.complete) / float64(max(1, w.samples)) }
@@ -102,6 +103,7 @@ func sample(t testing.TB, pid int, enough uint64) *walked {
 		t.Errorf("accounts: %+v", *loss)
 	}
 	w := &walked{cut: make(map[string]int64), within: make(map[string]int64)}
+	w.coverage = probes.Coverage()
 	stacks := probes.Stacks(kernel, process)
 	for _, s := range probes.Samples() {
 		// Of a thread that leaves its CPU, or calls, too: the walk is the same.

@@ -281,13 +281,18 @@ type Upstream struct {
 // CPU is what the target spent. Utilisation and ns per request come from the
 // bare slices' clocks, functions from samples of the probed ones.
 type CPU struct {
-	UtilisationPct    float64    `json:"utilisation_pct"` // of one core
-	UserPct           float64    `json:"user_pct"`        // of one core
-	KernelPct         float64    `json:"kernel_pct"`      // of one core
-	NsPerRequest      float64    `json:"ns_per_request"`
-	Samples           int64      `json:"samples"`
-	CompleteStacksPct float64    `json:"complete_stacks_pct"`
-	OwnProgramsPct    float64    `json:"own_programs_pct"` // samples inside our own probes
+	UtilisationPct    float64 `json:"utilisation_pct"` // of one core
+	UserPct           float64 `json:"user_pct"`        // of one core
+	KernelPct         float64 `json:"kernel_pct"`      // of one core
+	NsPerRequest      float64 `json:"ns_per_request"`
+	Samples           int64   `json:"samples"`
+	CompleteStacksPct float64 `json:"complete_stacks_pct"`
+	OwnProgramsPct    float64 `json:"own_programs_pct"` // samples inside our own probes
+	// CutStacks counts the samples whose stack is not whole, by why its walk ended.
+	CutStacks map[string]int64 `json:"cut_stacks,omitempty"`
+	// UnwindCoveragePct is the share of the target's executable bytes that stacks
+	// can be walked through; nil where no samples were taken.
+	UnwindCoveragePct *float64   `json:"unwind_coverage_pct,omitempty"`
 	Top               []Function `json:"top"`
 }
 

@@ -33,8 +33,9 @@ type Frame struct {
 type Stack struct {
 	Frames   []Frame // leaf first, kernel frames before user frames
 	Samples  int64
-	Complete bool // the walk reached the thread's start
-	Own      bool // a kernel frame is one of our own BPF programs
+	Complete bool   // the walk reached the thread's start
+	Cut      string // why it did not
+	Own      bool   // a kernel frame is one of our own BPF programs
 }
 
 // SampleKind says why a stack was taken.

@@ -47,7 +47,7 @@ func assemble(m *measurement) *results.Result {
 	r.CPU = stats.CPU(m.slices, mode)
 	if r.CPU != nil {
 		stacks := m.samples.Stacks(results.OnCPU, m.stacks)
-		sampled(r.CPU, stacks)
+		sampled(r.CPU, stacks, m.coverage)
 		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.probedCPU(), Requests: requests, Calls: m.calls})
 	}
 	r.Memory = &m.memory
@@ -135,13 +135,18 @@ func targetOf(m *measurement) results.Target {
 }
 
 // sampled adds what the CPU samples say.
-func sampled(cpu *results.CPU, stacks []results.Stack) {
+func sampled(cpu *results.CPU, stacks []results.Stack, code results.Coverage) {
 	var complete, own int64
 	for i := range stacks {
 		s := &stacks[i]
 		cpu.Samples += s.Samples
 		if s.Complete {
 			complete += s.Samples
+		} else if s.Samples > 0 {
+			if cpu.CutStacks == nil {
+				cpu.CutStacks = make(map[string]int64)
+			}
+			cpu.CutStacks[s.Cut] += s.Samples
 		}
 		if s.Own {
 			own += s.Samples
@@ -151,6 +156,10 @@ func sampled(cpu *results.CPU, stacks []results.Stack) {
 		cpu.CompleteStacksPct = 100 * float64(complete) / float64(cpu.Samples)
 		cpu.OwnProgramsPct = 100 * float64(own) / float64(cpu.Samples)
 		cpu.Top = profile.Top(stacks, topFunctions)
+		if code.Bytes > 0 {
+			pct := code.Pct()
+			cpu.UnwindCoveragePct = &pct
+		}
 	}
 }
 

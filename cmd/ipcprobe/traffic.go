@@ -139,7 +139,7 @@ func assembleTraffic(m *measurement) *results.Result {
 	r.Syscalls = stats.Syscalls(m.calls, m.flows.Answers, errnoName)
 	r.Upstream = stats.Upstream(m.upstream, m.flows.Answers)
 	if r.CPU = stats.CPU(m.slices, mode); r.CPU != nil {
-		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks))
+		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks), m.coverage)
 	}
 	r.Memory = &m.memory
 	r.Loss = m.loss

@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ func cpuSection(r *results.Result) section {
 		list = append(list, fact{"samples", say(count(c.Samples) + "; " + percent(c.CompleteStacksPct) +
 			" whole stacks, " + percent(c.OwnProgramsPct) + " in ipcprobe’s own programs")})
 	}
+	if c.CompleteStacksPct < wholeEnough {
+		list = append(list, cuts(c)...)
+	}
 	s.blocks = []block{list}
 	if len(c.Top) == 0 {
 		why := "Functions were not measured."
@@ -40,6 +44,29 @@ func cpuSection(r *results.Result) section {
 	}
 	s.blocks = append(s.blocks, functions(c.Top))
 	return s
+}
+
+// wholeEnough is the percentage of whole stacks above which nobody need ask why
+// the others are not.
+const wholeEnough = 99
+
+// cuts says why stacks are not whole, most samples first.
+func cuts(c *results.CPU) facts {
+	reasons := slices.SortedFunc(maps.Keys(c.CutStacks), func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.CutStacks[b], c.CutStacks[a]), cmp.Compare(a, b))
+	})
+	var list facts
+	for i, reason := range reasons {
+		name := "cut at"
+		if i > 0 {
+			name = ""
+		}
+		list = append(list, fact{name, say(reason + ": " + percent(100*float64(c.CutStacks[reason])/float64(c.Samples)))})
+	}
+	if c.UnwindCoveragePct != nil {
+		list = append(list, fact{"unwind tables", say("for " + percent(*c.UnwindCoveragePct) + " of the target’s code")})
+	}
+	return list
 }
 
 func utilisation(c *results.CPU) text {

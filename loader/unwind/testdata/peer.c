@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -205,6 +206,28 @@ KEEP void peer_lazy(void)
 	dlclose(handle);
 }
 
+#if defined(__x86_64__)
+/* Code that lies in no file, and calls back into the program. */
+KEEP void peer_made(void)
+{
+	static void (*made)(void (*)(void));
+	/* push rbx; call rdi; pop rbx; ret */
+	static const unsigned char code[] = {0x53, 0xff, 0xd7, 0x5b, 0xc3};
+
+	if (!made) {
+		void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		memcpy(memory, code, sizeof(code));
+		if (mprotect(memory, 4096, PROT_READ | PROT_EXEC))
+			exit(1);
+		made = (void (*)(void (*)(void)))memory;
+	}
+	made(peer_frames);
+}
+#endif
+
+#ifdef __GLIBC__
 static ucontext_t main_context, other_context;
 
 static void peer_coroutine(void)
@@ -228,6 +251,8 @@ KEEP void peer_contexts(void)
 	}
 	swapcontext(&main_context, &other_context);
 }
+
+#endif
 
 static void *peer_short(void *unused)
 {
@@ -283,13 +308,19 @@ static const struct {
 	const char *kind;
 	void (*work)(void);
 } kinds[] = {
-    {"frames", peer_frames},   {"deep", peer_very_deep},   {"realign", peer_realign},
-    {"large", peer_large},     {"copy", peer_copy},	   {"clock", peer_clock},
-    {"stubs", peer_stubs},     {"signals", peer_signals},  {"sigaltstack", peer_signals},
-    {"load", peer_load},       {"lazy", peer_lazy},	   {"contexts", peer_contexts},
-    {"threads", peer_threads}, {"in-thread", peer_frames},
+    {"frames", peer_frames},	 {"deep", peer_very_deep},  {"realign", peer_realign},
+    {"large", peer_large},	 {"copy", peer_copy},	    {"clock", peer_clock},
+    {"stubs", peer_stubs},	 {"signals", peer_signals}, {"sigaltstack", peer_signals},
+    {"load", peer_load},	 {"lazy", peer_lazy},	    {"threads", peer_threads},
+    {"in-thread", peer_frames},
+#ifdef __GLIBC__
+    {"contexts", peer_contexts},
+#endif
+#if defined(__x86_64__)
+    {"made", peer_made},
+#endif
 #ifdef LIBRARIES
-    {"jansson", peer_jansson}, {"nats", peer_nats},
+    {"jansson", peer_jansson},	 {"nats", peer_nats},
 #endif
 };
 
