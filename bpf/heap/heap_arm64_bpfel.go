@@ -50,9 +50,16 @@ type HeapCall struct {
 	Via      HeapSiteKey
 	Nested   uint32
 	Pad      uint32
-	Hash     uint64
-	Path     HeapPath
-	Walk     struct {
+	HelpSp   uint64
+	Help     struct {
+		_     structs.HostLayout
+		Start uint64
+		End   uint64
+	}
+	Helped HeapSiteKey
+	Hash   uint64
+	Path   HeapPath
+	Walk   struct {
 		_     structs.HostLayout
 		Pc    uint64
 		Stack uint64
@@ -97,6 +104,12 @@ const (
 	HeapFunctionFUNCTION_MMAP           HeapFunction = 12
 	HeapFunctionFUNCTION_MREMAP         HeapFunction = 13
 )
+
+type HeapHelper struct {
+	_     structs.HostLayout
+	Start uint64
+	End   uint64
+}
 
 type HeapPath struct {
 	_       structs.HostLayout
@@ -226,6 +239,7 @@ const (
 	HeapProgOnCalloc        = "on_calloc"
 	HeapProgOnDelete        = "on_delete"
 	HeapProgOnFree          = "on_free"
+	HeapProgOnHelper        = "on_helper"
 	HeapProgOnMalloc        = "on_malloc"
 	HeapProgOnMemalign      = "on_memalign"
 	HeapProgOnMmap          = "on_mmap"
@@ -245,6 +259,7 @@ const (
 	HeapVarCounting         = "counting"
 	HeapVarEnding           = "ending"
 	HeapVarForks            = "forks"
+	HeapVarHelpers          = "helpers"
 	HeapVarLastBrk          = "last_brk"
 	HeapVarRequestBytes     = "request_bytes"
 	HeapVarTargetTgid       = "target_tgid"
@@ -305,6 +320,7 @@ type HeapProgramSpecs struct {
 	OnCalloc        *ebpf.ProgramSpec `ebpf:"on_calloc"`
 	OnDelete        *ebpf.ProgramSpec `ebpf:"on_delete"`
 	OnFree          *ebpf.ProgramSpec `ebpf:"on_free"`
+	OnHelper        *ebpf.ProgramSpec `ebpf:"on_helper"`
 	OnMalloc        *ebpf.ProgramSpec `ebpf:"on_malloc"`
 	OnMemalign      *ebpf.ProgramSpec `ebpf:"on_memalign"`
 	OnMmap          *ebpf.ProgramSpec `ebpf:"on_mmap"`
@@ -346,6 +362,7 @@ type HeapVariableSpecs struct {
 	Counting        *ebpf.VariableSpec `ebpf:"counting"`
 	Ending          *ebpf.VariableSpec `ebpf:"ending"`
 	Forks           *ebpf.VariableSpec `ebpf:"forks"`
+	Helpers         *ebpf.VariableSpec `ebpf:"helpers"`
 	LastBrk         *ebpf.VariableSpec `ebpf:"last_brk"`
 	RequestBytes    *ebpf.VariableSpec `ebpf:"request_bytes"`
 	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
@@ -414,6 +431,7 @@ type HeapVariables struct {
 	Counting        *ebpf.Variable `ebpf:"counting"`
 	Ending          *ebpf.Variable `ebpf:"ending"`
 	Forks           *ebpf.Variable `ebpf:"forks"`
+	Helpers         *ebpf.Variable `ebpf:"helpers"`
 	LastBrk         *ebpf.Variable `ebpf:"last_brk"`
 	RequestBytes    *ebpf.Variable `ebpf:"request_bytes"`
 	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`
@@ -436,6 +454,7 @@ type HeapPrograms struct {
 	OnCalloc        *ebpf.Program `ebpf:"on_calloc"`
 	OnDelete        *ebpf.Program `ebpf:"on_delete"`
 	OnFree          *ebpf.Program `ebpf:"on_free"`
+	OnHelper        *ebpf.Program `ebpf:"on_helper"`
 	OnMalloc        *ebpf.Program `ebpf:"on_malloc"`
 	OnMemalign      *ebpf.Program `ebpf:"on_memalign"`
 	OnMmap          *ebpf.Program `ebpf:"on_mmap"`
@@ -460,6 +479,7 @@ func (p *HeapPrograms) Close() error {
 		p.OnCalloc,
 		p.OnDelete,
 		p.OnFree,
+		p.OnHelper,
 		p.OnMalloc,
 		p.OnMemalign,
 		p.OnMmap,

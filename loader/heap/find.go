@@ -25,6 +25,7 @@ type Allocator struct {
 	Notes   []string // what the reader of the result must know
 
 	objects map[string]*object // by key; open
+	helpers [][2]uint64        // where helpers are in the process
 }
 
 // Place is one function to be probed.
@@ -36,6 +37,9 @@ type Place struct {
 	function function
 	key      string
 }
+
+// maxHelpers is HELPERS of bpf/heap/src/state.h.
+const maxHelpers = 8
 
 // families are prefixes under which programs carry an allocator of their own.
 var families = []string{"je_", "tc_", "mi_", "sn_", "scalable_"}
@@ -76,6 +80,7 @@ func Find(pid int, named string) (*Allocator, error) {
 	}
 	for _, o := range objects {
 		a.addWrappers(o)
+		a.addHelpers(o)
 	}
 	return a, nil
 }
@@ -246,6 +251,28 @@ func (a *Allocator) addWrappers(o *object) {
 	for _, f := range wrappers {
 		if !a.add(o, f, f.symbols, o.dynamic) && o.main {
 			a.add(o, f, f.symbols, o.local)
+		}
+	}
+}
+
+// addHelpers adds the helpers of a C library that has no unwind tables: musl, in a
+// program or apart.
+func (a *Allocator) addHelpers(o *object) {
+	if _, ok := o.lookup("malloc"); !ok || o.glibc() {
+		return
+	}
+	table := o.dynamic
+	if o.main && table["strdup"].Value == 0 {
+		table = o.local
+	}
+	for _, name := range helpers {
+		s, ok := table[name]
+		if !ok || s.Size == 0 || len(a.helpers) == maxHelpers {
+			continue
+		}
+		if a.add(o, helper, []string{name}, table) {
+			start := o.bias() + s.Value
+			a.helpers = append(a.helpers, [2]uint64{start, start + s.Size})
 		}
 	}
 }

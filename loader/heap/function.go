@@ -54,6 +54,14 @@ var wrappers = []function{
 		func(o *bpf.HeapObjects) *ebpf.Program { return o.OnMremap }},
 }
 
+// helpers are the C library's functions that hand out what they allocate. Where the
+// library has unwind tables, stacks go through them; musl has none, so there a
+// probe knows who called them.
+var helpers = []string{"strdup", "strndup", "wcsdup", "getdelim", "realpath"}
+
+var helper = function{bpf.HeapFunctionFUNCTION_NONE, "helper", helpers, "", 0, false,
+	func(o *bpf.HeapObjects) *ebpf.Program { return o.OnHelper }}
+
 // cPlusPlus says that a function is the C++ operator of an allocator: looked for
 // only in an object that carries malloc too, since elsewhere it calls malloc.
 func (f *function) cPlusPlus() bool {

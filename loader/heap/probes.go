@@ -69,7 +69,10 @@ func (p *Probes) load() error {
 		headers = 1
 	}
 	spec.Maps["blocks"].MaxEntries = p.options.MaxBlocks
+	var helpers [maxHelpers][2]uint64
+	copy(helpers[:], p.Allocator.helpers)
 	for name, value := range map[string]any{
+		"helpers":       helpers,
 		"target_tgid":   uint32(p.options.Target),
 		"chunk_headers": headers,
 		"last_brk":      endOfBrk(p.options.Target),

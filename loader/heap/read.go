@@ -6,6 +6,7 @@ package heap
 
 import (
 	"fmt"
+	"math"
 
 	bpf "github.com/ipcprobe/ipcprobe/bpf/heap"
 	"github.com/ipcprobe/ipcprobe/results"
@@ -96,7 +97,10 @@ func Buckets(counts []uint64) []results.HeapBucket {
 	for i := first; i <= last; i++ {
 		bar := results.HeapBucket{Low: 0, High: 1, Count: int64(counts[i])}
 		if i > 0 {
-			bar.Low, bar.High = int64(1)<<(i-1), int64(1)<<min(i, 62)
+			bar.Low, bar.High = int64(1)<<(i-1), math.MaxInt64
+		}
+		if i > 0 && i < 63 {
+			bar.High = int64(1) << i
 		}
 		bars = append(bars, bar)
 	}

@@ -23,7 +23,7 @@ func (s *site) nameAfter(a *Allocator) {
 		if inner(&s.Frames[i], a) && i < len(s.Frames)-1 {
 			continue
 		}
-		if inner(&s.Frames[i], a) || starts[s.Frames[i].Function] {
+		if inner(&s.Frames[i], a) || begins[s.Frames[i].Function] {
 			break // nobody's: name it by the innermost frame
 		}
 		if i > 0 {
@@ -35,12 +35,16 @@ func (s *site) nameAfter(a *Allocator) {
 	s.Function, s.Object = s.Frames[0].Function, s.Frames[0].Object
 }
 
-// starts are functions in which programs and threads begin.
-var starts = map[string]bool{"_start": true, "_start_c": true, "__libc_start_main": true}
+// begins are functions in which programs and threads begin: a stack that ends there
+// is whole, even where nothing says how to go on (musl has no tables for them).
+var begins = map[string]bool{
+	"_start": true, "_start_c": true, "__libc_start_main": true, "libc_start_main_stage2": true,
+	"__libc_start_call_main": true, "start_thread": true, "start": true, "__clone": true, "__clone3": true,
+}
 
-// helpers are functions of the C and C++ libraries that hand out what they
+// libraryNames are functions of the C and C++ libraries that hand out what they
 // allocate: told by name where they stand in the program itself.
-var helpers = map[string]bool{
+var libraryNames = map[string]bool{
 	"strdup": true, "__strdup": true, "strndup": true, "__strndup": true, "wcsdup": true,
 	"asprintf": true, "__asprintf": true, "vasprintf": true, "__vasprintf": true, "__vasprintf_internal": true,
 	"getline": true, "getdelim": true, "__getdelim": true, "realpath": true, "open_memstream": true,
@@ -53,7 +57,7 @@ func inner(f *results.Frame, a *Allocator) bool {
 	case strings.HasPrefix(object, "libc.so"), strings.HasPrefix(object, "libc-2"), strings.HasPrefix(object, "ld-"),
 		strings.HasPrefix(object, "libpthread"), strings.HasPrefix(object, "libstdc++"), strings.HasPrefix(object, "libc++"):
 		return true
-	case helpers[f.Function]:
+	case libraryNames[f.Function]:
 		return true
 	}
 	return a.library(object)

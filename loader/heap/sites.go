@@ -48,7 +48,7 @@ func (p *Probes) Site(key bpf.HeapSiteKey, sums bpf.HeapSite, names Namer) resul
 	for _, address := range path {
 		s.Frames = append(s.Frames, names.Frame(address, false))
 	}
-	s.Complete = complete
+	s.Complete = complete || begins[s.Frames[len(s.Frames)-1].Function]
 	s.nameAfter(p.Allocator)
 	return s.HeapSite
 }

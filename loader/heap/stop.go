@@ -16,16 +16,16 @@ import "golang.org/x/arch/x86/x86asm"
 func stop(code []byte, args int) (offset int, cheap bool) {
 	targets := jumpTargets(code)
 	for at := 0; at < len(code); {
+		if targets[at] {
+			return 0, false // a loop comes by here: it would count twice
+		}
+		if n := endbr(code[at:]); n > 0 {
+			at += n
+			continue
+		}
 		inst, err := x86asm.Decode(code[at:], 64)
 		if err != nil {
-			if n := endbr(code[at:]); n > 0 {
-				at += n
-				continue
-			}
 			return 0, false
-		}
-		if at > 0 && targets[at] {
-			return 0, false // a loop comes by here: it would count twice
 		}
 		switch {
 		case emulated(code[at:at+inst.Len], inst):
@@ -38,7 +38,8 @@ func stop(code []byte, args int) (offset int, cheap bool) {
 	return 0, false
 }
 
-// endbr is the length of endbr64, which the decoder may not know.
+// endbr is the length of endbr64, which does nothing here; the decoder knows it by
+// other names.
 func endbr(code []byte) int {
 	if len(code) >= 4 && code[0] == 0xf3 && code[1] == 0x0f && code[2] == 0x1e && code[3] == 0xfa {
 		return 4

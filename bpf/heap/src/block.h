@@ -145,7 +145,13 @@ static __always_inline int begin(void *ctx, __u32 function, __u64 size, __u64 ol
 		t->account.filtered++;
 		return 0;
 	}
-	call->site.path = path_of(r, call, call->site.caller);
+	if (call->help_sp > STACK(r) && call->site.caller >= call->help.start &&
+	    call->site.caller < call->help.end) {
+		call->site.caller = call->helped.caller;
+		call->site.path = call->helped.path;
+	} else {
+		call->site.path = path_of(r, call, call->site.caller);
+	}
 	call->size = size;
 	call->out = out;
 	call->old = old;
@@ -160,6 +166,36 @@ static __always_inline int begin(void *ctx, __u32 function, __u64 size, __u64 ol
 		}
 	}
 	call->sp = STACK(r);
+	t->account.emitted++;
+	return 0;
+}
+
+/* A helper begins: what it allocates is its caller's. */
+static __always_inline int begin_helper(void *ctx)
+{
+	struct registers *r = ctx;
+	struct sums *t = this_totals();
+	struct call *call;
+	__u64 at = ADDRESS(r);
+
+	if (!t)
+		return 0;
+	t->account.seen++;
+	t->hits++;
+	call = is_target() && counting && !ending ? this_call(1) : NULL;
+	if (!call || call->sp) {
+		t->account.filtered++;
+		return 0;
+	}
+	call->help_sp = 0;
+	for (int i = 0; i < HELPERS; i++)
+		if (at >= helpers[i].start && at < helpers[i].end) {
+			call->help.start = helpers[i].start;
+			call->help.end = helpers[i].end;
+			call->help_sp = STACK(r);
+		}
+	call->helped.caller = caller_of(r);
+	call->helped.path = path_of(r, call, call->helped.caller);
 	t->account.emitted++;
 	return 0;
 }

@@ -96,6 +96,12 @@ int on_mremap(void *ctx)
 	return begin_wrapper(ctx, FUNCTION_MREMAP);
 }
 
+SEC("uprobe")
+int on_helper(void *ctx)
+{
+	return begin_helper(ctx);
+}
+
 SEC("uretprobe")
 int on_return(void *ctx)
 {

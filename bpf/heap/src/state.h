@@ -43,6 +43,19 @@ const volatile __u32 target_tgid = 0;
 /* The allocator is glibc's: the word before a block is its size and flags. */
 const volatile __u32 chunk_headers = 0;
 
+/*
+ * Functions of a C library without unwind tables that hand out what they allocate
+ * (strdup): where they are in the process. Behind the last: 0.
+ */
+struct helper {
+	__u64 start;
+	__u64 end;
+};
+
+enum { HELPERS = 8 };
+
+const volatile struct helper helpers[HELPERS] = {};
+
 /* Written by user space between stretches. */
 __u32 client_tgid = 0;
 __u32 counting = 0;
@@ -171,6 +184,9 @@ struct call {
 	struct site_key via;
 	__u32 nested; /* the system call is the allocator's own */
 	__u32 pad;
+	__u64 help_sp; /* the helper that the thread entered last; 0: none */
+	struct helper help;
+	struct site_key helped;
 	__u64 hash; /* of the path so far */
 	struct path path;
 	struct unwind_walk walk;

@@ -142,11 +142,12 @@ static __attribute__((noinline)) void leak_here(size_t size)
 	}
 }
 
-// churn allocates and frees in an order that depends on the request's number alone.
+// churn allocates and frees in an order that depends on the request's number alone,
+// and comes again every 1000 requests: any 1000 in a row ask for the same.
 static __attribute__((noinline)) void churn(uint64_t seq)
 {
 	static void *ring[1024];
-	uint64_t x = seq * 0x9e3779b97f4a7c15u + 1;
+	uint64_t x = (seq % 1000) * 0x9e3779b97f4a7c15u + 1;
 
 	for (int i = 0; i < 12; i++) {
 		void **slot;
@@ -168,7 +169,7 @@ static __attribute__((noinline)) void churn(uint64_t seq)
 			*slot = calloc(1 + (x >> 40) % 10, 33);
 			break;
 		case 3: // grows where it stands, or moves; glibc maps the largest
-			*slot = realloc(*slot, 1 + (x >> 40) % 300000);
+			*slot = realloc(*slot, 1 + (x >> 40) % 200000);
 			break;
 		default:
 			free(*slot);
