@@ -294,6 +294,16 @@ type CPU struct {
 	// can be walked through; nil where no samples were taken.
 	UnwindCoveragePct *float64   `json:"unwind_coverage_pct,omitempty"`
 	Top               []Function `json:"top"`
+
+	ByRate []RatePoint `json:"by_rate,omitempty"` // of a run whose rate changes, lowest first
+}
+
+// RatePoint is what the target spent at one of several rates.
+type RatePoint struct {
+	RPS            float64  `json:"rps"` // answered
+	Slices         int      `json:"slices"`
+	UtilisationPct float64  `json:"utilisation_pct"` // of one core
+	NsPerRequest   *float64 `json:"ns_per_request"`  // nil without a request
 }
 
 // Function is one function's share of the target's CPU samples.

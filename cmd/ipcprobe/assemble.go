@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ipcprobe/ipcprobe/load"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/limit"
 	"github.com/ipcprobe/ipcprobe/results/profile"
@@ -46,6 +47,9 @@ func assemble(m *measurement) *results.Result {
 	r.Upstream = stats.Upstream(m.upstream, requests)
 	r.CPU = stats.CPU(m.slices, mode)
 	if r.CPU != nil {
+		if rate, err := load.ParseRate(o.load.Rate); err == nil && !rate.Closed() && !rate.Flat() {
+			r.CPU.ByRate = stats.CPUByRate(m.slices, mode)
+		}
 		stacks := m.samples.Stacks(results.OnCPU, m.stacks)
 		sampled(r.CPU, stacks, m.coverage)
 		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.probedCPU(), Requests: requests, Calls: m.calls})

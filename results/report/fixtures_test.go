@@ -196,6 +196,8 @@ func openLoop() *results.Result {
 	r.Memory.EarlierPeak, r.Memory.LifePeak, r.Memory.PeakSource = true, 64<<20, "smaps_rollup"
 	r.Target.NATS = &results.NATS{Published: 110_002, Received: 110_002, Answered: 110_002}
 	r.Warn("the steal time of the machine was 0.3 %; see docs/measuring")
+	r.CPU.ByRate = []results.RatePoint{{RPS: 0, Slices: 1, UtilisationPct: 0.2}, {RPS: 1012, Slices: 4, UtilisationPct: 2.61, NsPerRequest: ptr(25_800.0)},
+		{RPS: 4950, Slices: 5, UtilisationPct: 11.7, NsPerRequest: ptr(23_640.0)}}
 	return r
 }
 

@@ -34,6 +34,9 @@ func cpuSection(r *results.Result) section {
 		list = append(list, cuts(c)...)
 	}
 	s.blocks = []block{list}
+	if len(c.ByRate) > 1 {
+		s.blocks = append(s.blocks, byRate(c.ByRate))
+	}
 	if len(c.Top) == 0 {
 		why := "Functions were not measured."
 		if c.Samples > 0 {
@@ -77,6 +80,20 @@ func utilisation(c *results.CPU) text {
 	}
 	shares := apportion(100, []float64{c.UserPct, c.KernelPct}, split)
 	return t.with("; " + rough(float64(shares[0])) + " of it user, " + rough(float64(shares[1])) + " kernel")
+}
+
+// byRate is the table of what the target spent at different rates.
+func byRate(points []results.RatePoint) table {
+	t := table{columns: []col{{title: "requests/s", right: true}, {title: "of one core", right: true},
+		{title: "CPU time a request", right: true}}}
+	for _, p := range points {
+		each := dash
+		if p.NsPerRequest != nil {
+			each = duration(*p.NsPerRequest)
+		}
+		t.rows = append(t.rows, row(significant(p.RPS), percent(p.UtilisationPct), each))
+	}
+	return t
 }
 
 // functions is the table of the hottest functions.
