@@ -59,18 +59,34 @@ func (p outlet) options(force bool) store.Options {
 	return store.Options{Force: force, UID: uid, GID: gid}
 }
 
+// textOptions say how the text beside the folder is written; the error that something
+// else is in its place.
+func (p outlet) textOptions(force bool) (store.Options, error) {
+	uid, gid := callingUser()
+	o := store.Options{Force: force || p.derived && begins(p.text(), comparisonHead), UID: uid, GID: gid}
+	if _, err := os.Lstat(p.text()); err == nil && !o.Force {
+		return o, fmt.Errorf("write %s: it is there already; choose another --name, or replace it with --force", p.text())
+	}
+	return o, nil
+}
+
 // create makes the folder of a comparison; what is wrong with the place is known
 // at once.
 func (p outlet) create(force bool) (*store.Folder, error) {
+	if _, err := p.textOptions(force); err != nil {
+		return nil, err
+	}
 	return store.Create(p.folder, p.options(force))
 }
 
 // finish stores a comparison, shows it, and gives the exit code.
 func finish(ctx context.Context, o *compareOptions, c *results.Comparison, p outlet, folder *store.Folder, profiles func(*store.Folder) error, stdout, stderr io.Writer) error {
+	options, err := p.textOptions(o.force)
+	if err != nil {
+		return errors.Join(err, folder.Abort())
+	}
 	written := writeComparison(folder, c, profiles)
 	if written == nil {
-		options := p.options(o.force)
-		options.Force = options.Force || p.derived && begins(p.text(), comparisonHead)
 		written = store.WriteFile(filepath.Dir(p.text()), filepath.Base(p.text()), options, func(w io.Writer) error { return report.ComparisonMarkdown(w, c) })
 	}
 	if err := showComparison(stdout, stderr, o, c, p, written == nil); err != nil || written != nil {

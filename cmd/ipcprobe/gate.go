@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,18 +20,18 @@ import (
 	"github.com/ipcprobe/ipcprobe/results/report"
 )
 
-// The self-test: a server that is busy for a known time a request, against itself,
+// The self-test: a server that does a known amount of work a request, against itself,
 // and against itself made slower.
 const (
-	selfBusy  = 150 * time.Microsecond
-	selfSlow  = 20 // percent by which B is made slower
+	selfBusy  = 150 * time.Microsecond // that the work takes where nobody disturbs it
+	selfSlow  = 20                     // percent by which B is made slower
 	selfRate  = "1000"
 	selfSlice = 400 * time.Millisecond
 )
 
 func newGate(stdout, stderr io.Writer) *cobra.Command {
 	test, quiet := false, false
-	serve, busy := "", time.Duration(0)
+	serve, rounds := "", 0
 	seed := uint64(1)
 	command := &cobra.Command{
 		Use:   "gate --self-test",
@@ -42,7 +43,7 @@ machine is too noisy to tell.`, selfBusy, selfSlow),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if serve != "" {
-				return serveBusy(c.Context(), serve, busy)
+				return serveBusy(c.Context(), serve, rounds)
 			}
 			if !test {
 				return errors.New("say --self-test; to gate two builds, see `ipcprobe compare --help`")
@@ -55,8 +56,8 @@ machine is too noisy to tell.`, selfBusy, selfSlow),
 	flags.BoolVar(&quiet, "quiet", false, "no progress on standard error")
 	flags.Uint64Var(&seed, "seed", seed, "seed `N` of the coin and the arrivals")
 	flags.StringVar(&serve, "serve", "", "be the server of the test, listening on `PATH`")
-	flags.DurationVar(&busy, "busy", 0, "for `D` a request")
-	for _, name := range []string{"serve", "busy"} {
+	flags.IntVar(&rounds, "rounds", 0, "work for `N` rounds a request")
+	for _, name := range []string{"serve", "rounds"} {
 		_ = flags.MarkHidden(name) // they were defined above
 	}
 	return command
@@ -64,11 +65,12 @@ machine is too noisy to tell.`, selfBusy, selfSlow),
 
 // selfTest runs both comparisons and judges the judge.
 func selfTest(ctx context.Context, seed uint64, quiet bool, stdout, stderr io.Writer) error {
-	slow, err := selfCompare(ctx, selfBusy*(100+selfSlow)/100, seed, quiet, stderr)
+	rounds := roundsIn(selfBusy)
+	slow, err := selfCompare(ctx, rounds, rounds*(100+selfSlow)/100, seed, quiet, stderr)
 	if err != nil {
 		return err
 	}
-	same, err := selfCompare(ctx, selfBusy, seed+1, quiet, stderr)
+	same, err := selfCompare(ctx, rounds, rounds, seed+1, quiet, stderr)
 	if err != nil {
 		return err
 	}
@@ -105,8 +107,8 @@ func judgeGate(slow, same *results.Comparison) (word string, code int) {
 	return fmt.Sprintf("passed: %d %% more was called a regression, and the server against itself was not (%s)", selfSlow, same.Verdict), exitDone
 }
 
-// selfCompare compares the test's server with one that is busy for b.
-func selfCompare(ctx context.Context, b time.Duration, seed uint64, quiet bool, stderr io.Writer) (*results.Comparison, error) {
+// selfCompare compares two of the test's servers, by their work a request.
+func selfCompare(ctx context.Context, a, b int, seed uint64, quiet bool, stderr io.Writer) (*results.Comparison, error) {
 	l := load.Defaults()
 	l.Rate, l.Connections, l.Seed = selfRate, 1, seed
 	o := &compareOptions{
@@ -115,8 +117,8 @@ func selfCompare(ctx context.Context, b time.Duration, seed uint64, quiet bool, 
 	}
 	o.plan.Slice, o.plan.Warmup = selfSlice, selfSlice/6
 	l.Duration, l.Warmup = o.plan.Slice, o.plan.Warmup
-	for i, busy := range []time.Duration{selfBusy, b} {
-		o.words[i] = []string{"/proc/self/exe", "gate", "--serve", socketWord, "--busy", busy.String()}
+	for i, rounds := range []int{a, b} {
+		o.words[i] = []string{"/proc/self/exe", "gate", "--serve", socketWord, "--rounds", strconv.Itoa(rounds)}
 	}
 	d, err := newDuel(ctx, o, stderr)
 	if err != nil {

@@ -5,6 +5,7 @@ package compare
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -94,7 +95,7 @@ func Quads(quads []Quad, centre Locate) []results.MetricChange {
 		for _, q := range quads {
 			a, hasA := q.A[name]
 			b, hasB := q.B[name]
-			if !traitOf(name).counts() && (!hasA || !hasB) || !hasA && !hasB {
+			if !hasA && !zero(q.A, name) || !hasB && !zero(q.B, name) || !hasA && !hasB {
 				continue
 			}
 			effect := math.Log((b + add) / (a + add))
@@ -119,9 +120,12 @@ func Quads(quads []Quad, centre Locate) []results.MetricChange {
 	return out
 }
 
-// counts says whether a figure that is missing on one side is a count of 0 there: a
-// system call that only one of the builds makes.
-func (t trait) counts() bool { return t.unit == "1/request" && t.source == "probed" }
+// zero says whether a figure that is missing is a count of 0: a system call that only
+// the other build makes.
+func zero(f Figures, name string) bool {
+	_, counted := f[Syscalls]
+	return counted && strings.HasPrefix(name, CallsPrefix)
+}
 
 func namesOf(quads []Quad) []string {
 	seen := map[string]bool{}

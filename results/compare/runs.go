@@ -19,6 +19,17 @@ type known struct {
 	err   float64 // of the log; NaN: not known
 }
 
+// knowledge is what is known of one run, by metric.
+type knowledge map[string]known
+
+func (k knowledge) figures() Figures {
+	f := Figures{}
+	for name, x := range k {
+		f[name] = x.value
+	}
+	return f
+}
+
 // Runs compares two stored runs, one of each build. Intervals come from those that
 // the runs state themselves, by block bootstrap, and of CPU time from how the slices
 // of a run differ. What differs from one start of a program to the next is in none
@@ -28,6 +39,7 @@ type known struct {
 // points.
 func Runs(a, b *results.Result) []results.MetricChange {
 	left, right := figuresOf(a), figuresOf(b)
+	valuesA, valuesB := left.figures(), right.figures()
 	var names []string
 	for name := range left {
 		names = append(names, name)
@@ -43,7 +55,7 @@ func Runs(a, b *results.Result) []results.MetricChange {
 		t := traitOf(name)
 		x, hasX := left[name]
 		y, hasY := right[name]
-		if !t.counts() && (!hasX || !hasY) {
+		if !hasX && !zero(valuesA, name) || !hasY && !zero(valuesB, name) {
 			continue
 		}
 		m := start(name)
@@ -98,8 +110,8 @@ func JudgeRuns(metrics []results.MetricChange, gates []Gate) (missing []string) 
 func steady(name string) bool { return name == Syscalls || name == Faults || name == Switches }
 
 // figuresOf collects what a result tells of its run.
-func figuresOf(r *results.Result) map[string]known {
-	f := map[string]known{}
+func figuresOf(r *results.Result) knowledge {
+	f := knowledge{}
 	unknown := math.NaN()
 	if l := r.Latency; l != nil && l.ResponseTime != nil {
 		d := l.ResponseTime
