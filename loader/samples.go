@@ -99,6 +99,9 @@ func (s *samples) sample(b *bpf.ProbeSample) {
 // sleptOutside is SLEPT_OUTSIDE of bpf/src/record.h.
 const sleptOutside = 0xffffffff
 
+// sleptUpstream is SLEPT_UPSTREAM there.
+const sleptUpstream = 0xfffffffe
+
 // absence ends the stay off the CPU that a sample began.
 func (s *samples) absence(b *bpf.ProbeAbsence) {
 	i, away := s.away[b.Thread]

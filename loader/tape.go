@@ -125,6 +125,8 @@ func (t *tape) decode(dst []results.Observation) []results.Observation {
 				Woken: int64(r.WokenNs),
 				Ran:   int64(r.RanNs),
 				Idle:  idles(r.SleptIn),
+
+				Upstream: r.SleptIn == sleptUpstream,
 			},
 			Work: results.Work{
 				Took:  int64(r.TookNs),

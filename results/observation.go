@@ -37,7 +37,7 @@ type Observation struct {
 	Thread   uint32 // thread id of the caller
 	Kind     ObservationKind
 	Clocks   Clocks
-	Sleep    Sleep // the thread's latest, in Taken and Delivered
+	Sleep    Sleep // the thread's latest, in Taken, Answered and Delivered
 	Work     Work  // the thread's latest, in Taken
 }
 
@@ -60,6 +60,8 @@ type Sleep struct {
 	Woken int64 // it became runnable (sched_wakeup)
 	Ran   int64 // it was on a CPU again (sched_switch)
 	Idle  bool  // in a call that waits for clients, and it was not upstream that ended it
+	// Upstream says that an answer from a connection that the target opened ended it.
+	Upstream bool
 }
 
 // Work is what a thread of the target did last, before it took some bytes; times
@@ -82,6 +84,18 @@ type Joined struct {
 	Delivery DeliverySplit
 	TakenBy  uint32 // thread of the server that took its last byte
 	SentBy   uint32 // thread of the server that sent its answer's
+	Way      Way
+}
+
+// Way is what else is known of where the threads stood on a request's way, for a
+// picture of it. Times of 0, and sleeps that are the zero value, were not seen. A
+// sleep is the thread's latest at the time, and may lie before the request.
+type Way struct {
+	TakeBegan int64 // entry of the server's recv
+	SendEnded int64 // return of the server's send
+	Before    Sleep // of the server's thread, when it took the request
+	Within    Sleep // of the server's thread, when it had sent the answer
+	Client    Sleep // of the client's thread, when it read the answer
 }
 
 // ServiceSplit divides a service time by what the serving thread did in it. The

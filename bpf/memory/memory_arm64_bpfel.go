@@ -16,7 +16,7 @@ import (
 type MemoryCpu struct {
 	_        structs.HostLayout
 	Tape     uint64
-	Accounts [12]struct {
+	Accounts [13]struct {
 		_        structs.HostLayout
 		Seen     uint64
 		Emitted  uint64
@@ -163,6 +163,10 @@ type MemoryThread struct {
 	SleptNs           uint64
 	WokenNs           uint64
 	RanNs             uint64
+	FromCookie        uint64
+	FromPosition      uint64
+	FromBytes         uint64
+	ToCookie          uint64
 	TookNs            uint64
 	DoneNs            uint64
 	RunQueueAtTook    uint64

@@ -241,6 +241,11 @@ static __always_inline void handle_server_send(struct cpu *cpu, struct account *
 		record->upstream_ns = thread->upstream_ns;
 		record->run_queue_ns = thread->run_queue_ns;
 	}
+	/* Where a wait in the service stood, if there was one. */
+	record->slept_ns = thread->slept_ns;
+	record->woken_ns = thread->woken_ns;
+	record->ran_ns = thread->ran_ns;
+	record->slept_in = thread->slept_in;
 	record->bytes = bytes;
 	record->kind = RECORD_ANSWERED;
 }

@@ -16,7 +16,7 @@ import (
 // are there.
 func readResult(t *testing.T, folder string) *results.Result {
 	t.Helper()
-	for _, name := range []string{"report.md", "latency.hlog", "latency.hgrm", "cpu.pb.gz", "cpu.folded"} {
+	for _, name := range []string{"report.md", "latency.hlog", "latency.hgrm", "trace.json", "cpu.pb.gz", "cpu.folded"} {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/results/join"
 	"github.com/ipcprobe/ipcprobe/results/profile"
 	"github.com/ipcprobe/ipcprobe/results/stats"
+	"github.com/ipcprobe/ipcprobe/results/trace"
 )
 
 // measurement is everything that was seen; assemble makes a result of it.
@@ -39,6 +40,7 @@ type measurement struct {
 	calls    []results.CallTable
 	process  *symbol.Process
 	samples  *profile.Collector
+	slowest  trace.Collector
 	upstream results.UpstreamSums
 	family   *results.Family
 	coverage results.Coverage

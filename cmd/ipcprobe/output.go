@@ -12,6 +12,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/results/report"
 	"github.com/ipcprobe/ipcprobe/results/stats"
 	"github.com/ipcprobe/ipcprobe/results/store"
+	"github.com/ipcprobe/ipcprobe/results/trace"
 )
 
 // createFolder makes the run's folder, before anything is measured: what is
@@ -48,6 +49,9 @@ func write(folder *store.Folder, result *results.Result, m *measurement) error {
 				return report.HGrm(w, stats.Merge(m.slices, m.quotedMode()).ResponseTime)
 			}})
 	}
+	if slowest := m.slowest.Requests(); len(slowest) > 0 {
+		files = append(files, file{"trace.json", func(w io.Writer) error { return trace.Write(w, slowest, m.traceOptions()) }})
+	}
 	for _, file := range files {
 		if err := folder.Write(file.name, file.write); err != nil {
 			return err
@@ -69,6 +73,22 @@ func writePage(folder *store.Folder, result *results.Result) error {
 		return err
 	}
 	return folder.Write("report.html", func(w io.Writer) error { return report.HTML(w, result, material) })
+}
+
+// traceOptions say what the picture of the slowest requests is of.
+func (m *measurement) traceOptions() trace.Options {
+	return trace.Options{
+		Origin: m.slices[0].Start, Title: m.options.name,
+		Stack: func(s *results.Sample) (functions []string) {
+			if int(s.Stack) >= len(m.stacks) || s.Stack < 0 {
+				return nil
+			}
+			for _, frame := range m.stacks[s.Stack].Frames {
+				functions = append(functions, frame.Function)
+			}
+			return functions
+		},
+	}
 }
 
 // show prints the result: the report, or the JSON and nothing else.

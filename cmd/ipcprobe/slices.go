@@ -180,6 +180,7 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 	}, d.joined[:0])
 	d.m.legs.Add(d.joined)
 	join.Serve(d.probes.Samples(), d.joined)
+	d.m.slowest.Add(d.joined, d.probes.Samples())
 	d.m.samples.Add(len(d.m.slices)-1, d.probes.Samples())
 	d.unnamed = d.m.process.Refresh() // what it maps and unmaps in mid-run has names too
 	d.m.tail.Add(d.joined)

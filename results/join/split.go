@@ -20,7 +20,11 @@ func (m *Matcher) split(j *results.Joined, found [kinds]*event, in *Input) {
 	}
 	j.Queue = splitQueue(j, taken)
 	client := &in.Observations[found[queued].source]
-	j.Delivery = splitDelivery(j, sent, m.sleeps.before(client.Thread, j.Received))
+	asleep := m.sleeps.before(client.Thread, j.Received)
+	j.Delivery = splitDelivery(j, sent, asleep)
+	j.Way = results.Way{
+		TakeBegan: taken.Begin, SendEnded: sent.At, Before: taken.Sleep, Within: sent.Sleep, Client: asleep,
+	}
 }
 
 // splitService takes the difference of the serving thread's clocks. What is left
