@@ -25,6 +25,7 @@ type Memory struct {
 	Faults           []MemoryOrigin `json:"faults,omitempty"`             // who touches new memory; probed slices
 	Growth           []MemoryOrigin `json:"growth,omitempty"`             // brk and mmap by who calls; probed slices
 	Heap             *Heap          `json:"heap,omitempty"`               // with --heap only
+	Massif           *Massif        `json:"massif,omitempty"`             // with --valgrind
 	Leak             *Leak          `json:"leak,omitempty"`
 }
 

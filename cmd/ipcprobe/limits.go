@@ -13,11 +13,13 @@ import (
 
 // memoryOptions are the flags of the memory part of a run and of its limits.
 type memoryOptions struct {
-	limits limit.Flag
+	limits   limit.Flag
+	valgrind valgrind
 }
 
 func (o *memoryOptions) flags(flags *pflag.FlagSet) {
 	limitFlag(flags, &o.limits)
+	flags.BoolVar(&o.valgrind.wanted, "valgrind", false, "run the command under valgrind's massif and keep its massif.out")
 }
 
 // limitFlag adds --limit.

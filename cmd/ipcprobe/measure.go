@@ -82,6 +82,7 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 		return nil, err // the first error is the one to tell
 	}
 	m.words = words
+	o.memory.valgrind.take(m)
 	if stopErr != nil {
 		m.warn("%v", stopErr)
 	}

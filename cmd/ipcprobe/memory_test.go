@@ -5,12 +5,15 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/ipcprobe/ipcprobe/gateway/peer"
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // remember is a run against the peer growth in one of its modes. A busy machine
@@ -171,4 +174,46 @@ func TestNewMemoryIsTracedToWhoTakesIt(t *testing.T) {
 	if slices.IndexFunc(r.Memory.Faults, func(o results.MemoryOrigin) bool { return slices.Contains(o.Frames, "main") }) < 0 {
 		t.Errorf("no path leads to main: %+v", r.Memory.Faults)
 	}
+}
+
+func TestMassifSeesTheHeapOfACommand(t *testing.T) {
+	kerneltest.Tool(t, "valgrind")
+	socket := filepath.Join(openFolder(t), "s")
+	out := filepath.Join(t.TempDir(), "run")
+	kerneltest.Privileged(t)
+	// Some 0.6 MB are leaked; a busy machine may answer more slowly than asked.
+	got := ipcprobe(t, "run", "--quiet", "--valgrind", "--out", out, "--duration", "2s", "--rate", "200", "--connections", "2", "--",
+		peer.Build(t, "growth"), "--socket", socket, "--mode", "leak", "--size", "1000")
+	if got.code != exitDone && got.code != exitInvalid {
+		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	r := readResult(t, out)
+	v := r.Memory.Massif
+	if v == nil {
+		t.Fatalf("nothing of massif: %q", r.Warnings)
+	}
+	last := r.Memory.Curve[len(r.Memory.Curve)-1].Requests
+	if least := last * 1000; v.PeakBytes < least || v.PeakBytes > least+(1<<20) || len(v.Snapshots) < 5 {
+		t.Errorf("%d requests kept 1,000 bytes each; peak %d in %d snapshots", last, v.PeakBytes, len(v.Snapshots))
+	}
+	if len(v.Sites) == 0 || !slices.ContainsFunc(v.Sites, func(s results.MassifSite) bool { return strings.Contains(s.Function, "growthmodes.h") }) {
+		t.Errorf("sites %+v", v.Sites)
+	}
+	text, err := os.ReadFile(filepath.Join(out, "massif.out"))
+	if err != nil || !strings.HasPrefix(string(text), "desc:") {
+		t.Errorf("massif.out: %.40q, %v", text, err)
+	}
+	if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "valgrind") }) {
+		t.Errorf("no word of what valgrind slows: %q", r.Warnings)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "ipcprobe-massif-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestValgrindWithoutACommandIsRefused(t *testing.T) {
+	kerneltest.Privileged(t)
+	checkRefusal(t, ipcprobe(t, "run", "--valgrind", "--pid", strconv.Itoa(os.Getpid())), "give its command behind --")
+	checkRefusal(t, ipcprobe(t, "run", "--valgrind"), "give its command behind --")
+	checkRefusal(t, ipcprobe(t, "run", "--valgrind", "--heap", "--", "/bin/true"), "leave one out")
 }

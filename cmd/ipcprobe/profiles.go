@@ -15,7 +15,7 @@ import (
 // writeHeap stores the heap phase as pprof and as massif have it, if there was one.
 func writeHeap(folder *store.Folder, m *measurement) error {
 	if m.blocks == nil {
-		return nil
+		return m.options.memory.valgrind.write(folder)
 	}
 	err := folder.Write("heap.pb.gz", func(w io.Writer) error { return profile.Write(w, profile.Heap(m.blocks, m.began)) })
 	if err != nil {

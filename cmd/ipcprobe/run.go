@@ -147,6 +147,9 @@ func (o *runOptions) check(pidSet bool) error {
 	if err := o.hooking.check(); err != nil {
 		return err
 	}
+	if err := o.memory.valgrind.check(o); err != nil {
+		return err
+	}
 	if err := o.load.Check(); err != nil {
 		return err
 	}
@@ -236,6 +239,7 @@ func perform(ctx context.Context, o *runOptions, stderr io.Writer) (result *resu
 			_ = folder.Abort() // the first error is the one to tell
 		}
 	}()
+	defer o.memory.valgrind.close()
 	m, err := measure(ctx, o, stderr)
 	if err != nil {
 		return nil, err

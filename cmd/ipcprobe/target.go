@@ -99,7 +99,11 @@ func observedServer(ctx context.Context, pid int) (*server, error) {
 }
 
 func startServer(ctx context.Context, o *runOptions) (*server, error) {
-	process, err := gateway.Start(ctx, gateway.StartOptions{Command: o.command, Socket: o.load.Socket})
+	command, err := o.memory.valgrind.command(o.command)
+	if err != nil {
+		return nil, err
+	}
+	process, err := gateway.Start(ctx, gateway.StartOptions{Command: command, Socket: o.load.Socket})
 	if err != nil {
 		return nil, err
 	}

@@ -279,6 +279,9 @@ func hostile() *results.Result {
 	r.CPU.Top[1].Function = "std::vector<std::pair<int, char const*>, std::allocator<std::pair<int, char const*> > >::operator[](unsigned long) const | `"
 	r.CPU.Top[2].Function = "e\u0301\u0301\u0301\u0301 zalgo and 👩‍👩‍👧 family, flag 🇩🇪, ﷽"
 	r.Memory.Source, r.Memory.PeakSource = evil, evil
+	r.Memory.Massif = &results.Massif{PeakBytes: 3e6, PeakExtraBytes: 8e4, TimeUnit: evil,
+		Snapshots: []results.MassifSnapshot{{Time: 0}, {Time: 40, HeapBytes: 3e6}, {Time: 90, HeapBytes: 1e6}},
+		Sites:     []results.MassifSite{{Function: evil + wide, Bytes: 3e6}}}
 	r.Memory.Faults[0].Frames = []string{wide, evil, evil + wide}
 	r.Memory.Growth[0].Frames = []string{evil}
 	r.Memory.Leak.Verdict, r.Memory.Leak.Reason = results.LeakFound, evil

@@ -121,6 +121,11 @@ func filledMemory(of *results.Memory) *results.Memory {
 			(*list)[i].Frames = orEmpty((*list)[i].Frames)
 		}
 	}
+	if m.Massif != nil {
+		v := *m.Massif
+		v.Snapshots, v.Sites = orEmpty(v.Snapshots), orEmpty(v.Sites)
+		m.Massif = &v
+	}
 	if m.Leak != nil {
 		l := *m.Leak
 		l.Stacks = append([]results.LeakStack{}, l.Stacks...)

@@ -33,6 +33,7 @@ func memorySection(r *results.Result) section {
 	}
 	s.blocks = append(s.blocks, leakBlocks(m)...)
 	s.blocks = append(s.blocks, originBlocks(m)...)
+	s.blocks = append(s.blocks, massifBlocks(m.Massif)...)
 	return s
 }
 
@@ -62,6 +63,10 @@ func memoryFacts(m *results.Memory) facts {
 			t = t.and(in(warned, ", "+plural(m.MajorFaults, "of them")+" waited for a disk"))
 		}
 		list = append(list, fact{"Page faults:", t})
+	}
+	if v := m.Massif; v != nil {
+		list = append(list, fact{"Heap peak:", in(strong, size(v.PeakBytes)).with(" and " + size(v.PeakExtraBytes) +
+			" of the allocator’s, by massif, in " + plural(int64(len(v.Snapshots)), "snapshot"))})
 	}
 	if m.Source != "" {
 		list = append(list, fact{"from", name(truncate(clean(m.Source), 60, "…"))})
@@ -226,4 +231,30 @@ func callPath(frames []string) text {
 
 func allocates(function string) bool {
 	return slices.ContainsFunc(allocating, func(begin string) bool { return strings.HasPrefix(function, begin) })
+}
+
+// massifBlocks draw the heap as massif saw it, and list who held it at its peak.
+func massifBlocks(m *results.Massif) []block {
+	if m == nil {
+		return nil
+	}
+	var blocks []block
+	a := area{label: bytesize, end: "heap by massif, in " + clean(m.TimeUnit)}
+	for _, s := range m.Snapshots {
+		if n := len(a.times); n > 0 && s.Time <= a.times[n-1] {
+			continue
+		}
+		a.times, a.values = append(a.times, s.Time), append(a.values, max(0, s.HeapBytes))
+	}
+	if len(a.times) >= 3 {
+		blocks = append(blocks, a)
+	}
+	if len(m.Sites) == 0 {
+		return blocks
+	}
+	t := table{columns: []col{{title: "who held it at the peak", flexible: true}, {title: "held", right: true}}}
+	for i := range min(len(m.Sites), originRows) {
+		t.rows = append(t.rows, []text{name(m.Sites[i].Function), say(bytesize(float64(m.Sites[i].Bytes)))})
+	}
+	return append(blocks, t)
 }
