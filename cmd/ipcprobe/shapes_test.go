@@ -16,25 +16,26 @@ import (
 
 // shape is a server of some build, and what is asked of it.
 type shape struct {
-	program  string
-	args     []string
-	load     []string
-	family   bool
-	warns    string // a part of the warning that must come; empty: none need
-	nameless bool   // the server can't tell its clients apart
-	loose    bool   // the server's own stamps stand at other moments
+	program   string
+	args      []string
+	load      []string
+	family    bool
+	warns     string // a part of the warning that must come; empty: none need
+	receivers int    // threads that receive; 0: the server makes no calls for it
+	nameless  bool   // the server can't tell its clients apart
+	loose     bool   // the server's own stamps stand at other moments
 }
 
 var shapes = map[string]shape{
-	"a thread for each connection":       {program: "shapeserver", args: []string{"--shape", "threads", "--workers", "3"}, load: []string{"--connections", "6"}},
-	"any thread for any connection":      {program: "shapeserver", args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "3"}},
-	"one connection, many threads":       {program: "shapeserver", args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "1", "--pipeline", "4"}},
-	"an acceptor and workers":            {program: "shapeserver", args: []string{"--shape", "acceptor", "--workers", "3"}, load: []string{"--connections", "6", "--pipeline", "2"}},
-	"one thread takes, another answers":  {program: "shapeserver", args: []string{"--shape", "handover"}, load: []string{"--connections", "2"}},
-	"forked workers":                     {program: "shapeserver", args: []string{"--shape", "fork", "--workers", "3"}, load: []string{"--connections", "6"}, family: true},
-	"workers forked during the run":      {program: "shapeserver", args: []string{"--shape", "successor", "--successor", "3000"}, load: []string{"--connections", "2", "--rate", "8000"}, family: true},
-	"datagrams":                          {program: "shapeserver", args: []string{"--type", "dgram"}, load: []string{"--connections", "5", "--pipeline", "2"}, nameless: true},
-	"seqpacket":                          {program: "shapeserver", args: []string{"--shape", "threads", "--type", "seqpacket"}, load: []string{"--connections", "3", "--pipeline", "4"}},
+	"a thread for each connection":       {program: "shapeserver", receivers: 2, args: []string{"--shape", "threads", "--workers", "3"}, load: []string{"--connections", "6"}},
+	"any thread for any connection":      {program: "shapeserver", receivers: 2, args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "3"}},
+	"one connection, many threads":       {program: "shapeserver", receivers: 2, args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "1", "--pipeline", "4"}},
+	"an acceptor and workers":            {program: "shapeserver", receivers: 2, args: []string{"--shape", "acceptor", "--workers", "3"}, load: []string{"--connections", "6", "--pipeline", "2"}},
+	"one thread takes, another answers":  {program: "shapeserver", receivers: 1, args: []string{"--shape", "handover"}, load: []string{"--connections", "2"}},
+	"forked workers":                     {program: "shapeserver", receivers: 2, args: []string{"--shape", "fork", "--workers", "3"}, load: []string{"--connections", "6"}, family: true},
+	"workers forked during the run":      {program: "shapeserver", receivers: 3, args: []string{"--shape", "successor", "--successor", "3000"}, load: []string{"--connections", "2", "--rate", "8000"}, family: true},
+	"datagrams":                          {program: "shapeserver", receivers: 1, args: []string{"--type", "dgram"}, load: []string{"--connections", "5", "--pipeline", "2"}, nameless: true},
+	"seqpacket":                          {program: "shapeserver", receivers: 1, args: []string{"--shape", "threads", "--type", "seqpacket"}, load: []string{"--connections", "3", "--pipeline", "4"}},
 	"io_uring":                           {program: "uringserver", args: []string{"--shape", "plain"}, load: []string{"--connections", "1"}, warns: "io_uring_enter"},
 	"io_uring, pipelined":                {program: "uringserver", args: []string{"--shape", "plain"}, load: []string{"--connections", "8", "--pipeline", "4"}, warns: "io_uring_enter", loose: true},
 	"io_uring, seqpacket":                {program: "uringserver", args: []string{"--shape", "plain", "--type", "seqpacket"}, load: []string{"--connections", "1"}, warns: "io_uring_enter"},
@@ -53,6 +54,7 @@ func TestServersOfOtherShapes(t *testing.T) {
 			m, joined := measureHere(t, server.Pid, s.family, s.load...)
 			checkAccounts(t, m)
 			checkWarning(t, m.warnings, s.warns)
+			checkThreads(t, m, s.receivers)
 			if code := server.Stop(); code != 0 {
 				t.Fatalf("the server ended with %d:\n%s", code, server.Output())
 			}
@@ -98,6 +100,28 @@ func checkAccounts(t *testing.T, m *measurement) {
 	}
 	if !m.loss.Reconciled || m.loss.Lost != 0 {
 		t.Errorf("accounts: %+v", m.loss)
+	}
+}
+
+// checkThreads holds that the calls by thread are the calls, but for those that
+// began before the probes came on, and that all who receive are among them.
+func checkThreads(t *testing.T, m *measurement, receivers int) {
+	t.Helper()
+	found := 0
+	for _, call := range m.calls {
+		var sum int64
+		for _, thread := range call.Threads {
+			sum += thread.Calls
+		}
+		if begun := int64(len(m.slices) * (m.server.target.Threads + 64)); sum > call.Calls || sum < call.Calls-begun {
+			t.Errorf("%s: %d calls, %d by thread", call.Name, call.Calls, sum)
+		}
+		if call.Name == "recvfrom" {
+			found = len(call.Threads)
+		}
+	}
+	if found < receivers {
+		t.Errorf("%d threads receive, want %d", found, receivers)
 	}
 }
 
