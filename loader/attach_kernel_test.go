@@ -108,7 +108,7 @@ func idsOf(t *testing.T, c *ebpf.Collection) (programs, maps []uint32) {
 		}
 		id, ok := info.ID()
 		if !ok {
-			t.Skip("this kernel numbers no programs")
+			kerneltest.Skip(t, "this kernel numbers no programs")
 		}
 		programs = append(programs, uint32(id))
 	}
