@@ -213,3 +213,30 @@ func TestEnvironmentIsThisMachine(t *testing.T) {
 		t.Errorf("got %+v", before)
 	}
 }
+
+// BenchmarkMemory is what a look and a glance cost; the target is this test's parent.
+func BenchmarkMemory(b *testing.B) {
+	target, err := Inspect(b.Context(), os.Getppid())
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := OpenMemory(target)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	b.Run("look", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := r.Read(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("glance", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := r.Glance(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

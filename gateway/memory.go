@@ -54,11 +54,21 @@ func OpenMemory(t *Target) (*MemoryReader, error) {
 	return r, nil
 }
 
-// Read takes one reading. smaps_rollup makes the kernel walk the target's page
-// tables, some 5 µs for each MiB of small pages, and the target's mmap and munmap wait
+// Read takes one reading of everything. smaps_rollup makes the kernel walk the
+// target's page tables, some 5 µs for each MiB of small pages, and the target's mmap and munmap wait
 // meanwhile: it is not for every millisecond. The error is an *Error with
 // reason Ended when the target has ended.
 func (r *MemoryReader) Read() (results.MemoryLook, error) {
+	m, err := r.Look()
+	if err == nil {
+		r.readRollup(&m)
+	}
+	return m, err
+}
+
+// Look is Read without smaps_rollup: its cost does not grow with the target's
+// memory, and PSS is not known.
+func (r *MemoryReader) Look() (results.MemoryLook, error) {
 	m := results.MemoryLook{At: monotonic(), RSS: -1, PSS: -1, Anon: -1, File: -1, Peak: -1, Minor: -1, Major: -1}
 	if err := r.readStatus(&m); err != nil {
 		return m, err
@@ -68,12 +78,17 @@ func (r *MemoryReader) Read() (results.MemoryLook, error) {
 			m.Minor, m.Major = faultCounts(text)
 		}
 	}
+	return m, nil
+}
+
+// readRollup takes the parts that smaps_rollup tells, where it may be read.
+func (r *MemoryReader) readRollup(m *results.MemoryLook) {
 	if r.rollup == nil {
-		return m, nil
+		return
 	}
 	text, err := r.read(r.rollup)
 	if err != nil {
-		return m, nil
+		return
 	}
 	if rss, ok := bytesOf(text, "Rss"); ok && rss > 0 {
 		m.RSS, m.Source = rss, "smaps_rollup"
@@ -81,7 +96,6 @@ func (r *MemoryReader) Read() (results.MemoryLook, error) {
 		setBytes(&m.Anon, text, "Anonymous")
 		m.File = max(0, m.RSS-m.Anon)
 	}
-	return m, nil
 }
 
 // readStatus takes what /proc/PID/status tells.

@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// DefaultPace is how often a Sampler looks, unless a look is so dear that it
-	// would take more than 1 % of the time.
+	// DefaultPace is how often a Sampler looks.
 	DefaultPace = 100 * time.Millisecond
 	// glancePace is how often it glances between two looks: a peak of 20 ms is
 	// not missed.
 	glancePace = 10 * time.Millisecond
-	// mostPace is how long it waits between two looks at most, however dear.
-	mostPace = 2 * time.Second
+	// walkShare bounds the looks that have the kernel walk the target's page tables:
+	// they take at most 1/walkShare of a CPU.
+	walkShare = 400
 	// looksMost is how many looks are kept; beyond, every second is dropped and
 	// the pace halved.
 	looksMost = 16384
@@ -58,7 +58,7 @@ func StartSampler(t *Target, pace time.Duration) (*Sampler, error) {
 		pace = DefaultPace
 	}
 	s := &Sampler{reader: reader, pace: pace, stop: make(chan struct{}), over: make(chan struct{})}
-	if _, err := s.look(); err != nil {
+	if _, err := s.look(true); err != nil {
 		_ = reader.Close()
 		return nil, err
 	}
@@ -72,33 +72,42 @@ func (s *Sampler) run() {
 	defer runtime.UnlockOSThread()
 	timer := time.NewTimer(min(s.pace, glancePace))
 	defer timer.Stop()
-	due := time.Now().Add(s.pace)
+	due, walk := time.Now().Add(s.pace), time.Now()
 	for {
 		select {
 		case <-s.stop:
-			_, _ = s.look() // the final reading; the last one stands if it ended
+			_, _ = s.look(true) // the final reading; the last one stands if it ended
 			return
 		case <-timer.C:
 		}
 		if now := time.Now(); now.Before(due) {
 			s.glance()
 		} else {
-			cost, err := s.look()
+			whole := !now.Before(walk)
+			cost, err := s.look(whole)
 			if err != nil {
 				return
 			}
-			due = now.Add(min(max(s.lookPace(), 100*cost), mostPace))
+			if whole {
+				walk = now.Add(walkShare * cost)
+			}
+			due = now.Add(s.lookPace())
 		}
 		timer.Reset(min(s.lookPace(), glancePace))
 	}
 }
 
-// look takes one reading and says how much CPU time that took.
-func (s *Sampler) look() (time.Duration, error) {
+// look takes one reading, whole or without the parts, and says how much CPU time
+// that took.
+func (s *Sampler) look(whole bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	begin := threadTimeNow()
-	m, err := s.reader.Read()
+	read := s.reader.Look
+	if whole {
+		read = s.reader.Read
+	}
+	m, err := read()
 	cost := threadTimeNow() - begin
 	if err != nil {
 		s.record.Ended = true
@@ -186,7 +195,7 @@ func (s *Sampler) Settle(ctx context.Context, most time.Duration) {
 			return
 		case <-ticks.C:
 		}
-		if _, err := s.look(); err != nil {
+		if _, err := s.look(false); err != nil {
 			return
 		}
 		rss := s.Now().RSS

@@ -32,8 +32,10 @@ func Memory(record *results.MemoryRecord, counts []results.RequestCount) *result
 		if look.RSS > largest.RSS {
 			largest = look
 		}
+		if p := partsOf(&look); p != nil && (m.Largest == nil || p.RSSBytes > m.Largest.RSSBytes) {
+			m.Largest = p
+		}
 	}
-	m.Largest = partsOf(&largest)
 	m.RSSPeakBytes, m.PeakSource = largest.RSS, largest.Source
 	if record.Glanced > m.RSSPeakBytes {
 		m.RSSPeakBytes, m.PeakSource = record.Glanced, "status"

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/gateway"
+	"github.com/ipcprobe/ipcprobe/gateway/peer"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
+)
+
+// BenchmarkMemoryPart is what looking at a target's memory costs it: half a second
+// with the sampler against half a second without, in turn, at 2,500 requests/s and
+// as fast as it answers. The metrics are medians over the turns: throughput with /
+// without, and the target's CPU time a request with / without. -benchtime=20x.
+func BenchmarkMemoryPart(b *testing.B) {
+	kerneltest.Privileged(b)
+	socket := filepath.Join(b.TempDir(), "s")
+	server := peer.Start(b, "ready", peer.Build(b, "growth"), "--socket", socket, "--mode", "cache")
+	target, err := gateway.Inspect(context.Background(), server.Pid)
+	if err != nil {
+		b.Fatal(err)
+	}
+	clock, err := gateway.OpenClock(target)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer clock.Close()
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	for name, every := range map[string]time.Duration{"2500rps": 400 * time.Microsecond, "closed": 0} {
+		b.Run(name, func(b *testing.B) {
+			var speed, cost []float64
+			for i := 0; b.Loop(); i++ {
+				var rate, cpu [2]float64
+				for turn := range 2 {
+					with := (turn + i) % 2 // who goes first alternates
+					rate[with], cpu[with] = halfSecond(b, conn, clock, target, every, with == 1)
+				}
+				speed, cost = append(speed, rate[1]/rate[0]), append(cost, cpu[1]/cpu[0])
+			}
+			slices.Sort(speed)
+			slices.Sort(cost)
+			b.ReportMetric(speed[len(speed)/2], "throughput-ratio")
+			b.ReportMetric(cost[len(cost)/2], "cpu-ratio")
+		})
+	}
+}
+
+// halfSecond pings the target and gives requests a second and its CPU ns a request.
+func halfSecond(b *testing.B, conn net.Conn, clock *gateway.Clock, target *gateway.Target, every time.Duration, looked bool) (rate, cpu float64) {
+	if looked {
+		sampler, err := gateway.StartSampler(target, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer sampler.Close()
+	}
+	ping, answer := []byte{0, 0, 0, 6, 1, 0xf0}, make([]byte, 6)
+	before, err := clock.Read()
+	if err != nil {
+		b.Fatal(err)
+	}
+	begin, n := time.Now(), 0
+	for time.Since(begin) < 500*time.Millisecond {
+		if _, err := conn.Write(ping); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, answer); err != nil {
+			b.Fatal(err)
+		}
+		n++
+		time.Sleep(time.Until(begin.Add(time.Duration(n) * every)))
+	}
+	took := time.Since(begin)
+	after, err := clock.Read()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(n) / took.Seconds(), float64(after.Total-before.Total) / float64(n)
+}
