@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipcprobe/ipcprobe/bpf")
+	"github.com/ipcprobe/ipcprobe/bpf"
+)
 
 const snapshots = "unwind/testdata/snapshots"
 

@@ -4,6 +4,7 @@ package loader
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -32,9 +33,16 @@ type walked struct {
 
 func (w *walked) completePct() float64 { return 100 * float64(w.complete) / float64(max(1, w.samples)) }
 
+// peersVariable names a folder of programs to run as they are, where there is no
+// compiler: in a guest with another kernel, where one linked statically will do.
+const peersVariable = "IPCPROBE_TEST_PEERS"
+
 // compilePeer builds a source of loader/unwind/testdata.
 func compilePeer(t testing.TB, compiler, source string, flags ...string) string {
 	t.Helper()
+	if made := os.Getenv(peersVariable); made != "" {
+		return filepath.Join(made, strings.TrimSuffix(source, ".c"))
+	}
 	out := filepath.Join(t.TempDir(), strings.TrimSuffix(source, ".c"))
 	args := append([]string{"-o", out, filepath.Join("unwind", "testdata", source)}, flags...)
 	if text, err := exec.Command(kerneltest.Tool(t, compiler), args...).CombinedOutput(); err != nil {

@@ -4,6 +4,7 @@ package unwind
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
 )
 
@@ -44,8 +45,8 @@ func (o *image) word(address uint64) (uint64, bool) {
 	return o.order.Uint64(data), true
 }
 
-// locate reads the section: from where its header says, for that is what
-// stripping leaves, or through the program header of the index.
+// locate reads the section: from where its header says, through the program header
+// of the index where stripping has taken the sections, or by what it looks like.
 func (f *frames) locate() error {
 	start, indexErr := f.readIndex()
 	for _, s := range f.image.sections {
@@ -59,6 +60,9 @@ func (f *frames) locate() error {
 		}
 	}
 	if indexErr != nil {
+		if errors.Is(indexErr, ErrNoTable) && f.search() {
+			return nil
+		}
 		return indexErr
 	}
 	data, err := f.image.read(start, tableBound)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
@@ -94,24 +96,29 @@ func TestRowsOfTheReferenceGatewayEqualReadelf(t *testing.T) {
 	hold(t, peer.Reference(t, "v1"))
 }
 
-// A stripped file without section headers gives the same table.
+// A stripped file without section headers gives the same table; a static one has
+// no index either.
 func TestSectionsAreNotNeeded(t *testing.T) {
-	path := build(t, "gcc", "corpus.c", "-O2", "-s")
-	var rules Rules
-	want := compileFile(t, path, &rules)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clear(data[40:48]) // e_shoff
-	clear(data[58:64]) // e_shentsize, e_shnum, e_shstrndx
-	bare := filepath.Join(t.TempDir(), "bare")
-	if err := os.WriteFile(bare, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got := compileFile(t, bare, &rules)
-	if len(want.Rows) == 0 || len(got.Rows) != len(want.Rows) || got.Covered != want.Covered {
-		t.Errorf("%d rows without sections, %d with them", len(got.Rows), len(want.Rows))
+	for _, flags := range [][]string{{"-O2", "-s"}, {"-O2", "-s", "-static"}, {"-O2", "-s", "-static-pie"}} {
+		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			path := build(t, "gcc", "corpus.c", flags...)
+			var rules Rules
+			want := compileFile(t, path, &rules)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clear(data[40:48]) // e_shoff
+			clear(data[58:64]) // e_shentsize, e_shnum, e_shstrndx
+			bare := filepath.Join(t.TempDir(), "bare")
+			if err := os.WriteFile(bare, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got := compileFile(t, bare, &rules)
+			if len(want.Rows) == 0 || !slices.Equal(got.Rows, want.Rows) || got.Covered != want.Covered {
+				t.Errorf("%d rows without sections, %d with them", len(got.Rows), len(want.Rows))
+			}
+		})
 	}
 }
 

@@ -169,7 +169,7 @@ func TestBrokenObjectsSayWhatIsWrong(t *testing.T) {
 		{"32-bit", change(func(b []byte) { b[4] = 1 }), "not a little-endian 64-bit object"},
 		{"another machine", change(func(b []byte) { b[18] = 8 }), "can't be unwound"},
 		{"cut behind its header", good[:64], "program headers"},
-		{"no index", change(func(b []byte) { b[64+3*56] = 9 }), ErrNoTable.Error()},
+		{"no table", change(func(b []byte) { b[64+3*56] = 9; clear(b[frameAt:codeAt]) }), ErrNoTable.Error()},
 		{"an index of an unknown version", change(func(b []byte) { b[indexAt] = 7 }), "version 7"},
 		{"a section outside the file", change(func(b []byte) { b[indexAt+6] = 0x70 }), "read .eh_frame"},
 	} {
@@ -184,6 +184,12 @@ func TestBrokenObjectsSayWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestATableIsFoundWithoutItsIndex(t *testing.T) {
+	data := object([]byte{cfaAdvanceLoc | 4, cfaDefCFAOffset, 48})
+	data[64+3*56] = 9
+	checkRule(t, data, codeAt+4, stack(48))
 }
 
 func TestWhatCantBeReadIsCountedAndLeavesAGap(t *testing.T) {
