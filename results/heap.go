@@ -85,7 +85,7 @@ type HeapSite struct {
 // curve that the leak verdict regresses and that massif.out draws.
 type HeapMoment struct {
 	At          int64 // ns since the phase began
-	Requests    int64 // sent by the client since the phase began
+	Requests    int64 // read by the target since the phase began
 	LiveBytes   int64 // of heap blocks of the phase
 	LiveObjects int64
 	MappedBytes int64      // of pages that the program itself mapped in the phase

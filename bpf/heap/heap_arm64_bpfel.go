@@ -232,7 +232,6 @@ const (
 	HeapMapUnwindProcesses  = "unwind_processes"
 	HeapMapUnwindRows       = "unwind_rows"
 	HeapMapUnwindRules      = "unwind_rules"
-	HeapProgClientSends     = "client_sends"
 	HeapProgEnterCall       = "enter_call"
 	HeapProgExitCall        = "exit_call"
 	HeapProgOnAlignedAlloc  = "on_aligned_alloc"
@@ -253,9 +252,9 @@ const (
 	HeapProgTargetExecutes  = "target_executes"
 	HeapProgTargetExits     = "target_exits"
 	HeapProgTargetForks     = "target_forks"
+	HeapProgTargetReads     = "target_reads"
+	HeapVarAskedBytes       = "asked_bytes"
 	HeapVarChunkHeaders     = "chunk_headers"
-	HeapVarClientBytes      = "client_bytes"
-	HeapVarClientTgid       = "client_tgid"
 	HeapVarCounting         = "counting"
 	HeapVarEnding           = "ending"
 	HeapVarForks            = "forks"
@@ -313,7 +312,6 @@ type HeapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type HeapProgramSpecs struct {
-	ClientSends     *ebpf.ProgramSpec `ebpf:"client_sends"`
 	EnterCall       *ebpf.ProgramSpec `ebpf:"enter_call"`
 	ExitCall        *ebpf.ProgramSpec `ebpf:"exit_call"`
 	OnAlignedAlloc  *ebpf.ProgramSpec `ebpf:"on_aligned_alloc"`
@@ -334,6 +332,7 @@ type HeapProgramSpecs struct {
 	TargetExecutes  *ebpf.ProgramSpec `ebpf:"target_executes"`
 	TargetExits     *ebpf.ProgramSpec `ebpf:"target_exits"`
 	TargetForks     *ebpf.ProgramSpec `ebpf:"target_forks"`
+	TargetReads     *ebpf.ProgramSpec `ebpf:"target_reads"`
 }
 
 // HeapMapSpecs contains maps before they are loaded into the kernel.
@@ -356,9 +355,8 @@ type HeapMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type HeapVariableSpecs struct {
+	AskedBytes      *ebpf.VariableSpec `ebpf:"asked_bytes"`
 	ChunkHeaders    *ebpf.VariableSpec `ebpf:"chunk_headers"`
-	ClientBytes     *ebpf.VariableSpec `ebpf:"client_bytes"`
-	ClientTgid      *ebpf.VariableSpec `ebpf:"client_tgid"`
 	Counting        *ebpf.VariableSpec `ebpf:"counting"`
 	Ending          *ebpf.VariableSpec `ebpf:"ending"`
 	Forks           *ebpf.VariableSpec `ebpf:"forks"`
@@ -425,9 +423,8 @@ func (m *HeapMaps) Close() error {
 //
 // It can be passed to LoadHeapObjects or ebpf.CollectionSpec.LoadAndAssign.
 type HeapVariables struct {
+	AskedBytes      *ebpf.Variable `ebpf:"asked_bytes"`
 	ChunkHeaders    *ebpf.Variable `ebpf:"chunk_headers"`
-	ClientBytes     *ebpf.Variable `ebpf:"client_bytes"`
-	ClientTgid      *ebpf.Variable `ebpf:"client_tgid"`
 	Counting        *ebpf.Variable `ebpf:"counting"`
 	Ending          *ebpf.Variable `ebpf:"ending"`
 	Forks           *ebpf.Variable `ebpf:"forks"`
@@ -447,7 +444,6 @@ type HeapVariables struct {
 //
 // It can be passed to LoadHeapObjects or ebpf.CollectionSpec.LoadAndAssign.
 type HeapPrograms struct {
-	ClientSends     *ebpf.Program `ebpf:"client_sends"`
 	EnterCall       *ebpf.Program `ebpf:"enter_call"`
 	ExitCall        *ebpf.Program `ebpf:"exit_call"`
 	OnAlignedAlloc  *ebpf.Program `ebpf:"on_aligned_alloc"`
@@ -468,11 +464,11 @@ type HeapPrograms struct {
 	TargetExecutes  *ebpf.Program `ebpf:"target_executes"`
 	TargetExits     *ebpf.Program `ebpf:"target_exits"`
 	TargetForks     *ebpf.Program `ebpf:"target_forks"`
+	TargetReads     *ebpf.Program `ebpf:"target_reads"`
 }
 
 func (p *HeapPrograms) Close() error {
 	return _HeapClose(
-		p.ClientSends,
 		p.EnterCall,
 		p.ExitCall,
 		p.OnAlignedAlloc,
@@ -493,6 +489,7 @@ func (p *HeapPrograms) Close() error {
 		p.TargetExecutes,
 		p.TargetExits,
 		p.TargetForks,
+		p.TargetReads,
 	)
 }
 

@@ -141,7 +141,7 @@ func (h *heapPhase) scout(ctx context.Context) (err error) {
 	if err := probes.Attach(); err != nil {
 		return err
 	}
-	if err := probes.Count(true, generator.PID(), 0); err != nil {
+	if err := probes.Count(true, 0); err != nil {
 		return err
 	}
 	if err := h.scoutSlices(ctx, d, results.Probed, 2*scoutSlices); err != nil {
@@ -176,20 +176,25 @@ func (h *heapPhase) scoutSlices(ctx context.Context, d *driver, mode results.Mod
 	return nil
 }
 
-// learn draws the conclusions of the scout's slices.
+// learn draws the conclusions of the scout's slices. The probes were on for longer
+// than these: how many requests they saw, the bytes that the target read tell.
 func (h *heapPhase) learn(sums *heap.Sums) error {
-	var n int64
+	var n, bytes int64
 	for i := range h.slices {
-		if h.slices[i].Mode == results.Probed {
-			c := h.slices[i].Counts()
-			n += c.OK + c.Error
+		for _, v := range h.slices[i].Intervals {
+			n += v.Counts.OK + v.Counts.Error
+			bytes += v.BytesOut
 		}
 	}
-	if n == 0 {
-		return fmt.Errorf("no request was answered in %v", 2*scoutSlices*scoutSlice)
+	if n == 0 || bytes == 0 {
+		return fmt.Errorf("no request was answered in %v", 4*scoutSlices*scoutSlice)
 	}
-	h.hits = float64(sums.Hits) / float64(n)
-	h.requestBytes = float64(sums.ClientBytes) / float64(n)
+	h.requestBytes = float64(bytes) / float64(n)
+	seen := float64(sums.AskedBytes) / h.requestBytes
+	if !sums.Clock || seen == 0 { // both kinds of slices take as long, and so do the gaps
+		seen = float64(n) / 2
+	}
+	h.hits = float64(sums.Hits) / seen
 	h.nsPerHit, _ = stats.HitCost(h.slices, h.hits)
 	return nil
 }
@@ -221,7 +226,7 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	if err := probes.Attach(); err != nil {
 		return err
 	}
-	if err := probes.Count(true, generator.PID(), h.requestBytes); err != nil {
+	if err := probes.Count(true, h.requestBytes); err != nil {
 		return err
 	}
 	length, most := o.load.Duration, o.load.Duration
@@ -254,7 +259,7 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	if !atEnd {
 		loaded = sums
 	}
-	if err := probes.Count(false, 0, 0); err != nil {
+	if err := probes.Count(false, 0); err != nil {
 		return err
 	}
 	if err := h.names.Refresh(); err != nil && sums.Ending == "" {
@@ -332,6 +337,7 @@ func (h *heapPhase) finish(r *results.Heap, loaded *heap.Sums, counts results.Co
 	}
 	r.Cost = stats.HeapCost(r, loaded.Hits, h.nsPerHit, o.budget)
 	r.Method = fmt.Sprintf("every call of the phase was followed; the load ran at %.4g requests/s for the probes to stay inside the budget of %g %% of a core", h.rate, o.budget)
+	stats.ScaleMoments(r)
 	r.CutPct = stats.CutPct(r.All)
 	r.Sites = stats.HeapSites(r.All, topSites)
 	h.m.blocks = r

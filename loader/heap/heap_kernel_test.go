@@ -100,7 +100,7 @@ func watch(t *testing.T, pid int, allocator string) *watched {
 	if err := probes.Attach(); err != nil {
 		t.Fatal(err)
 	}
-	if err := probes.Count(true, 0, 0); err != nil {
+	if err := probes.Count(true, 70); err != nil {
 		t.Fatal(err)
 	}
 	names := symbol.OpenProcess(pid)
@@ -113,7 +113,7 @@ func watch(t *testing.T, pid int, allocator string) *watched {
 // result reads what was counted.
 func (w *watched) result(t *testing.T) *results.Heap {
 	t.Helper()
-	sums, err := w.curve.Look(0, 0, true)
+	sums, err := w.curve.Look(0, 70, true)
 	if err != nil {
 		t.Fatal(err)
 	}

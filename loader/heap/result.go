@@ -26,8 +26,8 @@ func (p *Probes) Curve() *Curve {
 	return &Curve{probes: p, index: make(map[bpf.HeapSiteKey]int)}
 }
 
-// Look takes one moment: at is ns since the phase began, requestBytes what the
-// client sends for a request (0: requests are not known). Rest says that no
+// Look takes one moment: at is ns since the phase began, requestBytes what a
+// request takes on the wire (0: requests are not known). Rest says that no
 // request is under way.
 func (c *Curve) Look(at int64, requestBytes float64, rest bool) (*Sums, error) {
 	sums, err := c.probes.Sums()
@@ -45,7 +45,7 @@ func (c *Curve) Look(at int64, requestBytes float64, rest bool) (*Sums, error) {
 		MappedBytes: int64(sums.MappedBytes) - int64(sums.UnmappedBytes),
 	}
 	if requestBytes > 0 {
-		m.Requests = int64(float64(sums.ClientBytes)/requestBytes + 0.5)
+		m.Requests = int64(float64(sums.AskedBytes)/requestBytes + 0.5)
 	}
 	for key, site := range sites {
 		i, known := c.index[key]
@@ -82,7 +82,7 @@ func (c *Curve) Result(s *Sums, names Namer) *results.Heap {
 		blocks := int64(s.AllocBlockBytes - s.FreedBlockBytes)
 		h.LiveBlockBytes = &blocks
 	}
-	if s.Clock && s.ClientBytes > 0 {
+	if s.Clock && s.AskedBytes > 0 {
 		h.Lifetimes = Buckets(s.Lifetimes[:])
 	}
 	for i, key := range c.keys {

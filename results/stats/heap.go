@@ -82,6 +82,20 @@ func HeapCost(h *results.Heap, hits uint64, nsPerHit results.Estimate, budgetPct
 	}
 }
 
+// ScaleMoments makes the requests of a phase's moments those that were answered:
+// until then they are bytes over what the scout took for a request's length, which
+// is a little off. At the last moment all have been answered.
+func ScaleMoments(h *results.Heap) {
+	n := len(h.Moments)
+	if n == 0 || h.Moments[n-1].Requests <= 0 || h.Requests <= 0 {
+		return
+	}
+	scale := float64(h.Requests) / float64(h.Moments[n-1].Requests)
+	for i := range h.Moments {
+		h.Moments[i].Requests = int64(math.Round(float64(h.Moments[i].Requests) * scale))
+	}
+}
+
 // HeapSites joins sites that are one place to a reader (the same function of the
 // same object that asks the same way) and returns the n that hold most, then
 // those that ask for most.

@@ -129,14 +129,22 @@ int exit_call(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* The clock of lifetimes: bytes that the client sends. Linux 6.3. */
-SEC("raw_tp/sock_send_length")
-int client_sends(struct bpf_raw_tracepoint_args *ctx)
+/*
+ * The clock of lifetimes: bytes that the target reads from those who connected to
+ * it. An accepted Unix socket has its listener's name, one that connects has none.
+ * Linux 6.3.
+ */
+SEC("raw_tp/sock_recv_length")
+int target_reads(struct bpf_raw_tracepoint_args *ctx)
 {
-	int sent = ctx->args[1];
+	struct sock *sk = (struct sock *)ctx->args[0];
+	int bytes = ctx->args[1], flags = ctx->args[2];
 
-	if (bpf_get_current_pid_tgid() >> 32 == client_tgid && sent > 0)
-		__sync_fetch_and_add(&client_bytes, sent);
+	if (!is_target() || bytes <= 0 || flags & MSG_PEEK ||
+	    BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+		return 0;
+	if (BPF_CORE_READ((struct unix_sock *)sk, addr))
+		__sync_fetch_and_add(&asked_bytes, bytes);
 	return 0;
 }
 

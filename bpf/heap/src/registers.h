@@ -67,11 +67,29 @@ static __always_inline __u64 caller_of(struct registers *r)
 #error "no heap probes for this processor yet"
 #endif
 
+#define AF_UNIX	 1
+#define MSG_PEEK 2
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_struct {
 	int pid;
 	int tgid;
+};
+
+struct sock_common {
+	unsigned short skc_family;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct unix_address;
+
+struct unix_sock {
+	struct sock sk;
+	struct unix_address *addr;
 };
 
 #pragma clang attribute pop

@@ -57,13 +57,12 @@ enum { HELPERS = 8 };
 const volatile struct helper helpers[HELPERS] = {};
 
 /* Written by user space between stretches. */
-__u32 client_tgid = 0;
 __u32 counting = 0;
-__u64 request_bytes = 1; /* of a request, as the client sends it */
+__u64 request_bytes = 1; /* of a request, as the target reads it */
 __u64 last_brk = 0;	 /* the end of the heap segment; 0: not known */
 
 /* Read by user space. */
-__u64 client_bytes = 0; /* that the client has sent: the clock of lifetimes */
+__u64 asked_bytes = 0; /* of requests that it has read: the clock of lifetimes */
 __u32 ending = ENDING_NONE;
 __u64 forks = 0;
 
@@ -137,7 +136,7 @@ struct block {
 	struct site_key site;
 	__u64 size;	  /* that was asked for */
 	__u64 block_size; /* that the allocator took; 0: not known */
-	__u64 birth;	  /* client_bytes */
+	__u64 birth;	  /* asked_bytes */
 };
 
 /*
