@@ -6,6 +6,7 @@ package heap
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	bpf "github.com/ipcprobe/ipcprobe/bpf/heap"
@@ -38,6 +39,12 @@ func (c *Curve) Look(at int64, requestBytes float64, rest bool) (*Sums, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The sites were read while requests went on: they are of the middle.
+	var asked uint64
+	if err := c.probes.objects.AskedBytes.Get(&asked); err != nil {
+		return nil, fmt.Errorf("read the requests so far: %w", err)
+	}
+	asked = sums.AskedBytes + (asked-sums.AskedBytes)/2
 	c.last = sites
 	m := results.HeapMoment{
 		At: at, Rest: rest,
@@ -45,7 +52,7 @@ func (c *Curve) Look(at int64, requestBytes float64, rest bool) (*Sums, error) {
 		MappedBytes: int64(sums.MappedBytes) - int64(sums.UnmappedBytes),
 	}
 	if requestBytes > 0 {
-		m.Requests = int64(float64(sums.AskedBytes)/requestBytes + 0.5)
+		m.Requests = int64(float64(asked)/requestBytes + 0.5)
 	}
 	for key, site := range sites {
 		i, known := c.index[key]
