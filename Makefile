@@ -49,10 +49,10 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
-.PHONY: help run build generate test test-pure test-kernel bench bench-load lint fmt deps clean
+.PHONY: help run build generate test test-pure test-kernel test-kernels bench bench-load lint fmt deps clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## measure the reference gateway under load and print the report
 	@$(AS_ROOT) $(BIN)/ipcprobe run $(RUN_FLAGS)
@@ -83,6 +83,11 @@ test-kernel: build ## the tests that load probes or hold figures against other t
 	@packages=$$($(LIST_KERNEL_PACKAGES)); \
 		[ -n "$$packages" ] || { echo "no tests of the kernel tier in $(PKG)" >&2; exit 1; }; \
 		IPCPROBE_TIER= $(GO) test -count=1 -p=1 -timeout=20m -exec $(AS_ROOT) $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages
+
+# KERNELS names some of them, GUEST_TESTS some tests: see .ci/test-kernels.
+test-kernels: build ## boot older and newer kernels in qemu, test the probes and measure in each
+	@$(DEPS) guest
+	@$(CURDIR)/.ci/test-kernels $(KERNELS)
 
 bench: build ## the benchmarks; BENCH=regexp and PKG=./folder narrow it down
 	@kernel=$$($(LIST_KERNEL_PACKAGES)); pure=$$($(GO) list $(PKG) | grep -vxF "$$kernel" || true); \

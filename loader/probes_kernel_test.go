@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 		serve(path)
 		return
 	}
+	if file := os.Getenv(withoutBTFVariable); file != "" {
+		openWithoutBTF(file)
+		return
+	}
 	os.Exit(m.Run())
 }
 

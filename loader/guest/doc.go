@@ -5,7 +5,8 @@
 // program ended. As `go test -exec` it runs a package's tests there:
 //
 //	go test -exec 'guest -kernel VMLINUZ' ./loader
-//	guest -kernel VMLINUZ -file bin/ipcprobe=FILE … PROGRAM ARGUMENT…
+//	guest -kernel VMLINUZ -file bin/ipcgateway=FILE … PROGRAM ARGUMENT…
+//	guest table <LINES   what each kernel gave: lines of a name, a version, a rung, a result.json
 //
 // It needs qemu-system-x86_64, no root and no KVM; a boot takes some seconds. The
 // same binary is process 1 of the guest. Time in a guest is not to be trusted:

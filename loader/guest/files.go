@@ -23,7 +23,7 @@ func contents(program string, extra []file) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := append([]file{{"init", self}, {"program", program}}, extra...)
+	files := append([]file{{"init", self}, {inGuest(program), program}}, extra...)
 	libraries := make(map[string]bool)
 	for _, f := range files {
 		needed, err := needs(f.host)
@@ -74,3 +74,6 @@ func needs(path string) ([]string, error) {
 	}
 	return paths, nil
 }
+
+// inGuest is where the program stands: in /bin, where it finds others beside it.
+func inGuest(program string) string { return "bin/" + filepath.Base(program) }

@@ -30,6 +30,13 @@ func main() {
 		beInit()
 		return
 	}
+	if len(os.Args) == 2 && os.Args[1] == "table" {
+		if err := table(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "guest:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	code, err := boot(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "guest:", err)
@@ -75,7 +82,7 @@ func boot(args []string) (int, error) {
 	if m.console == "" {
 		m.console = filepath.Join(scratch, "console")
 	}
-	if err := pack(m.initramfs, files, job{"/program", hostless(flags.Args()[1:]), ours(os.Environ())}); err != nil {
+	if err := pack(m.initramfs, files, job{"/" + inGuest(flags.Arg(0)), hostless(flags.Args()[1:]), ours(os.Environ())}); err != nil {
 		return exitGuest, err
 	}
 	return m.run()
