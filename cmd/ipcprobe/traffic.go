@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -19,6 +20,10 @@ import (
 	"github.com/ipcprobe/ipcprobe/results/stats"
 )
 
+// withLoad are flags of what is only done under a load of ours: the phase that
+// follows the heap, and records, which without a load aren't made.
+var withLoad = []string{"heap", "allocator", "valgrind", "tape"}
+
 // checkNoLoad refuses flags that say how to load, where nothing is sent.
 func checkNoLoad(flags *pflag.FlagSet, o *runOptions) error {
 	if o.pid == 0 && len(o.command) == 0 {
@@ -28,8 +33,12 @@ func checkNoLoad(flags *pflag.FlagSet, o *runOptions) error {
 	load.Flags(ofLoad)
 	var wrong error
 	flags.Visit(func(f *pflag.Flag) {
-		if f.Name != "duration" && ofLoad.Lookup(f.Name) != nil && wrong == nil {
+		switch {
+		case wrong != nil || f.Name == "duration":
+		case ofLoad.Lookup(f.Name) != nil:
 			wrong = fmt.Errorf("--%s is for a load of ours; leave it out with --no-load", f.Name)
+		case slices.Contains(withLoad, f.Name):
+			wrong = fmt.Errorf("--%s needs a load of ours; leave it out, or --no-load", f.Name)
 		}
 	})
 	o.load.Warmup = 0

@@ -324,6 +324,8 @@ func TestNonsenseWithoutLoadIsRefused(t *testing.T) {
 	}{
 		"nobody to watch":       {[]string{"run", "--no-load"}, "--pid"},
 		"a rate":                {[]string{"run", "--no-load", "--pid", "1", "--rate", "5"}, "--rate"},
+		"a heap":                {[]string{"run", "--no-load", "--pid", "1", "--heap"}, "--heap"},
+		"a tape":                {[]string{"run", "--no-load", "--pid", "1", "--tape", "1MiB"}, "--tape"},
 		"a socket":              {[]string{"run", "--no-load", "--pid", "1", "--socket", "/x"}, "--socket"},
 		"watch nobody":          {[]string{"watch"}, "--pid"},
 		"watch no process":      {[]string{"watch", "--pid", "0"}, "--pid"},
