@@ -73,8 +73,15 @@ func startPeer(t testing.TB, program string, args ...string) (pid int) {
 // driver of a run does.
 func sample(t testing.TB, pid int, enough uint64) *walked {
 	t.Helper()
+	return sampleWith(t, enough, Options{Target: pid})
+}
+
+func sampleWith(t testing.TB, enough uint64, options Options) *walked {
+	t.Helper()
 	kerneltest.Privileged(t)
-	probes, err := Open(Options{Target: pid, SampleHz: 997})
+	pid := options.Target
+	options.SampleHz = 997
+	probes, err := Open(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,6 +185,16 @@ func hold(t *testing.T, w *walked, through string, inside ...string) {
 			t.Errorf("%d of %d samples in %s: the test is about something else; %v", w.within[name], w.samples, name, w.within)
 		}
 	}
+}
+
+// The walk is in the object of each rung, whatever the kernel's age.
+func TestStacksAreWholeOnEachRung(t *testing.T) {
+	program := compilePeer(t, "gcc", "peer.c", "-O2", "-fomit-frame-pointer", "-static", "-pthread", "-w")
+	onEachRung(t, func(t *testing.T, rung Rung) {
+		for _, kind := range []string{"frames", "large", "clock"} {
+			hold(t, sampleWith(t, 150, Options{Target: startPeer(t, program, kind), Rung: rung}), loop)
+		}
+	})
 }
 
 // Every way to build a program, and a stack of some frames.
