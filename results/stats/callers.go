@@ -31,10 +31,7 @@ func severalThreads(tables []results.CallTable) bool {
 func byThread(all []results.ThreadCalls) []results.SyscallThread {
 	out := make([]results.SyscallThread, 0, len(all))
 	for _, t := range all {
-		out = append(out, results.SyscallThread{
-			Thread: t.Thread, Process: t.Process, Name: t.Name,
-			Calls: t.Calls, TotalNs: t.TotalNs, Failed: t.Failed,
-		})
+		out = append(out, results.SyscallThread(t))
 	}
 	slices.SortFunc(out, func(a, b results.SyscallThread) int {
 		return cmp.Or(cmp.Compare(b.TotalNs, a.TotalNs), cmp.Compare(a.Thread, b.Thread))
