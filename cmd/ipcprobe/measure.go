@@ -331,6 +331,8 @@ func (m *measurement) collect(probes *loader.Probes, process *symbol.Process) (e
 	}
 	m.stacks = probes.Stacks(kernel, process)
 	m.program = process.Program()
+	taken, _ := m.samples.Count(results.OnCPU)
+	m.warnOfClock(taken)
 	m.addCoverage(probes.Coverage())
 	if err := process.Problems(); err != nil {
 		m.warn("some functions have no names: %v", err)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"io"
+	"math"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -81,4 +82,21 @@ func (m *measurement) kindNames() []string {
 		names[i] = kinds[i].Name
 	}
 	return names
+}
+
+// clockMiss is by how much (a share) the samples may miss the scheduler's count of
+// CPU time before the reader is told, beside four deviations of their number.
+const clockMiss = 0.1
+
+// warnOfClock says that the samples do not find the CPU time that the scheduler
+// counts: then part of the code can't be seen by them.
+func (m *measurement) warnOfClock(samples int64) {
+	spent := m.probedCPU()
+	if m.options.hz == 0 || spent == 0 || samples == 0 {
+		return
+	}
+	found := float64(samples) / float64(m.options.hz) * 1e9 / float64(spent)
+	if off := found - 1; math.Abs(off) > clockMiss+4/math.Sqrt(float64(samples)) {
+		m.warn("the CPU samples stand for %.0f %% of the CPU time that the scheduler counted: shares of functions may be off, and code that runs with interrupts disabled shows where they are enabled again", 100*found)
+	}
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // burner: a server that burns known shares of its time in functions of known names. All
 // run the same loop, whose steps wait for one another, so that a step takes the same time
-// wherever it stands; the shares are those of the steps. No two are alike, or the compiler
-// makes one function of both.
+// wherever it stands; the shares are those of the steps. No two are alike, or the
+// compiler makes one function of both.
 #define _GNU_SOURCE
 #include "serve.h"
 
