@@ -12,20 +12,20 @@ import (
 
 // Names of metrics. Those of single system calls begin with one of the prefixes.
 const (
-	P50             = "p50" // of the response time
-	P90             = "p90"
-	P95             = "p95"
-	P99             = "p99"
-	P999            = "p99_9"
-	Throughput      = "throughput" // closed loop only
-	CPUPerRequest   = "cpu_per_request"
-	Switches        = "context_switches"
-	Faults          = "page_faults"
-	Syscalls        = "syscalls"
-	CallsPrefix     = "calls."
-	BytesPrefix     = "bytes_per_call."
-	LegPrefix       = "leg." // mean of a leg of the round trip
-	microResolution = 0.01
+	P50            = "p50" // of the response time
+	P90            = "p90"
+	P95            = "p95"
+	P99            = "p99"
+	P999           = "p99_9"
+	Throughput     = "throughput" // closed loop only
+	CPUPerRequest  = "cpu_per_request"
+	Switches       = "context_switches"
+	Faults         = "page_faults"
+	Syscalls       = "syscalls"
+	CallsPrefix    = "calls."
+	BytesPrefix    = "bytes_per_call."
+	LegPrefix      = "leg." // mean of a leg of the round trip
+	callResolution = 0.01
 )
 
 // trait is what is known of a metric by its name.
@@ -41,9 +41,9 @@ var traits = map[string]trait{
 	P99: {"ns", "lower", "bare", 0}, P999: {"ns", "lower", "bare", 0},
 	Throughput:    {"requests/s", "higher", "bare", 0},
 	CPUPerRequest: {"ns", "lower", "bare", 0},
-	Switches:      {"1/request", "lower", "bare", microResolution},
-	Faults:        {"1/request", "lower", "bare", microResolution},
-	Syscalls:      {"1/request", "lower", "probed", microResolution},
+	Switches:      {"1/request", "lower", "bare", 0.05},
+	Faults:        {"1/request", "lower", "bare", 0.1},
+	Syscalls:      {"1/request", "lower", "probed", callResolution},
 }
 
 // order is how metrics are listed; system calls follow by name.
@@ -55,7 +55,7 @@ func traitOf(name string) trait {
 	}
 	switch {
 	case strings.HasPrefix(name, CallsPrefix):
-		return trait{"1/request", "lower", "probed", microResolution}
+		return trait{"1/request", "lower", "probed", callResolution}
 	case strings.HasPrefix(name, BytesPrefix):
 		return trait{"bytes", "", "probed", 1}
 	case strings.HasPrefix(name, LegPrefix):
