@@ -46,7 +46,8 @@ func (m *measurement) judgeLeak() {
 		return
 	}
 	heap, rss := leak.FromHeap(m.blocks), m.memory.Leak
-	if heap.Verdict == results.LeakInconclusive && rss != nil && rss.Verdict != results.LeakInconclusive {
+	short := m.blocks.Requests < leak.FewestLeak
+	if heap.Verdict == results.LeakInconclusive && short && rss != nil && rss.Verdict != results.LeakInconclusive {
 		m.warn("the heap phase could not tell whether the target leaks (%s): the verdict is of the resident set", heap.Reason)
 		return
 	}

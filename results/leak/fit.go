@@ -56,7 +56,7 @@ func fitRange(env []Sample, from, to float64, grain float64) (f fit, ok bool) {
 	for i := range n {
 		f.paces = append(f.paces, (ends[i+1]-ends[i])/f.width)
 	}
-	f.slope = medianSlope(ends) / f.width
+	f.slope = medianSlope(thinned(env, from, to))
 	// The mean pace of independent stretches is where a random walk drifts to: the
 	// interval is wide where growth comes in leaps, and right for a straight line.
 	mean, deviation := moments(f.paces)
@@ -153,13 +153,39 @@ func (f *fit) stopped() bool {
 	return pace <= levelled*first
 }
 
-// medianSlope is the median of the slopes between all pairs of equally spaced
-// values, a unit apart.
-func medianSlope(values []float64) float64 {
+// mostPoints is how many looks the slope is taken through: the pairs are as many
+// squared.
+const mostPoints = 120
+
+// thinned are the samples of a range, at most mostPoints, evenly taken.
+func thinned(env []Sample, from, to float64) []Sample {
+	var inside []Sample
+	for _, s := range env {
+		if float64(s.Requests) >= from && float64(s.Requests) <= to {
+			inside = append(inside, s)
+		}
+	}
+	step := (len(inside) + mostPoints - 1) / mostPoints
+	var out []Sample
+	for i := 0; i < len(inside); i += max(1, step) {
+		out = append(out, inside[i])
+	}
+	return out
+}
+
+// medianSlope is the median of the slopes between all pairs of samples that are at
+// least a third of the range apart: those of neighbours are mostly noise.
+func medianSlope(points []Sample) float64 {
+	if len(points) < 2 {
+		return 0
+	}
+	apart := float64(points[len(points)-1].Requests-points[0].Requests) / 3
 	var slopes []float64
-	for i := range values {
-		for j := i + 1; j < len(values); j++ {
-			slopes = append(slopes, (values[j]-values[i])/float64(j-i))
+	for i := range points {
+		for j := i + 1; j < len(points); j++ {
+			if dx := float64(points[j].Requests - points[i].Requests); dx > 0 && dx >= apart {
+				slopes = append(slopes, float64(points[j].Bytes-points[i].Bytes)/dx)
+			}
 		}
 	}
 	slices.Sort(slopes)
