@@ -127,11 +127,16 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 	struct end *end = client_end(sk);
 	struct record *record;
 
-	if (!thread || !end) {
+	if (!end) {
 		account->lost++;
 		return;
 	}
 	end->out += bytes;
+	/* Its sk_data_ready was lost and counted, or came before the probes did. */
+	if (!thread) {
+		account->filtered++;
+		return;
+	}
 	if (RUNG == RUNG_SYSCALL) { /* not seen: when they were queued */
 		account->emitted++;
 		return;
