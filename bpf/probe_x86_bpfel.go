@@ -411,6 +411,7 @@ const (
 	ProbeVarLean                = "lean"
 	ProbeVarListening           = "listening"
 	ProbeVarOffCpuShift         = "off_cpu_shift"
+	ProbeVarRehearsing          = "rehearsing"
 	ProbeVarSlice               = "slice"
 	ProbeVarSlotsTaken          = "slots_taken"
 	ProbeVarTapeChunks          = "tape_chunks"
@@ -532,6 +533,7 @@ type ProbeVariableSpecs struct {
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice               *ebpf.VariableSpec `ebpf:"slice"`
 	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
@@ -638,6 +640,7 @@ type ProbeVariables struct {
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.Variable `ebpf:"rehearsing"`
 	Slice               *ebpf.Variable `ebpf:"slice"`
 	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`

@@ -4,6 +4,7 @@ package loader
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/cilium/ebpf"
@@ -20,7 +21,25 @@ func (p *Probes) CountRuns() (io.Closer, error) {
 	if err != nil {
 		return nil, unsupported("turn on the statistics of BPF programs", err)
 	}
-	return stats, nil
+	if err := p.objects.Rehearsing.Set(uint32(1)); err != nil {
+		return nil, errors.Join(fmt.Errorf("take stacks as in a slice: %w", err), stats.Close())
+	}
+	return rehearsal{p, stats}, nil
+}
+
+// rehearsal ends the count of runs, and throws away the stacks that were taken for
+// it.
+type rehearsal struct {
+	probes     *Probes
+	statistics io.Closer
+}
+
+func (r rehearsal) Close() error {
+	err := errors.Join(r.statistics.Close(), r.probes.objects.Rehearsing.Set(uint32(0)))
+	if r.probes.sampler == nil {
+		return err
+	}
+	return errors.Join(err, r.probes.sampler.samples.discard())
 }
 
 // Costs gives, for each program that ran while CountRuns was open, how often

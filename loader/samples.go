@@ -52,7 +52,13 @@ func (s *samples) begin() {
 }
 
 // drain reads what is in the ring and returns; it never waits.
-func (s *samples) drain() error {
+func (s *samples) drain() error { return s.each(s.decode) }
+
+// discard empties the ring.
+func (s *samples) discard() error { return s.each(func([]byte) error { return nil }) }
+
+// each hands what is in the ring to do, one record after the other.
+func (s *samples) each(do func([]byte) error) error {
 	s.reader.SetDeadline(time.Unix(1, 0))
 	for {
 		err := s.reader.ReadInto(&s.record)
@@ -62,16 +68,24 @@ func (s *samples) drain() error {
 		if err != nil {
 			return fmt.Errorf("read the samples' ring: %w", err)
 		}
-		switch n := len(s.record.RawSample); {
-		case n >= sampleBytes:
-			copy(unsafe.Slice((*byte)(unsafe.Pointer(&s.whole)), unsafe.Sizeof(s.whole)), s.record.RawSample)
-			s.sample(&s.whole)
-		case n >= absenceBytes:
-			s.absence((*bpf.ProbeAbsence)(unsafe.Pointer(&s.record.RawSample[0])))
-		default:
-			return fmt.Errorf("read the samples' ring: a record of %d bytes", n)
+		if err := do(s.record.RawSample); err != nil {
+			return err
 		}
 	}
+}
+
+// decode takes one record: a sample, or the end of a stay off the CPU.
+func (s *samples) decode(raw []byte) error {
+	switch n := len(raw); {
+	case n >= sampleBytes:
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&s.whole)), unsafe.Sizeof(s.whole)), raw)
+		s.sample(&s.whole)
+	case n >= absenceBytes:
+		s.absence((*bpf.ProbeAbsence)(unsafe.Pointer(&raw[0])))
+	default:
+		return fmt.Errorf("read the samples' ring: a record of %d bytes", n)
+	}
+	return nil
 }
 
 func (s *samples) sample(b *bpf.ProbeSample) {

@@ -250,6 +250,7 @@ const (
 	MemoryVarFollowChildren   = "follow_children"
 	MemoryVarLastBrk          = "last_brk"
 	MemoryVarListening        = "listening"
+	MemoryVarRehearsing       = "rehearsing"
 	MemoryVarSlice            = "slice"
 	MemoryVarTargetTgid       = "target_tgid"
 	MemoryVarTotals           = "totals"
@@ -336,6 +337,7 @@ type MemoryVariableSpecs struct {
 	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
 	LastBrk          *ebpf.VariableSpec `ebpf:"last_brk"`
 	Listening        *ebpf.VariableSpec `ebpf:"listening"`
+	Rehearsing       *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice            *ebpf.VariableSpec `ebpf:"slice"`
 	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
 	Totals           *ebpf.VariableSpec `ebpf:"totals"`
@@ -410,6 +412,7 @@ type MemoryVariables struct {
 	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
 	LastBrk          *ebpf.Variable `ebpf:"last_brk"`
 	Listening        *ebpf.Variable `ebpf:"listening"`
+	Rehearsing       *ebpf.Variable `ebpf:"rehearsing"`
 	Slice            *ebpf.Variable `ebpf:"slice"`
 	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
 	Totals           *ebpf.Variable `ebpf:"totals"`

@@ -53,6 +53,7 @@ const (
 	FentryVarLean                = "lean"
 	FentryVarListening           = "listening"
 	FentryVarOffCpuShift         = "off_cpu_shift"
+	FentryVarRehearsing          = "rehearsing"
 	FentryVarSlice               = "slice"
 	FentryVarSlotsTaken          = "slots_taken"
 	FentryVarTapeChunks          = "tape_chunks"
@@ -172,6 +173,7 @@ type FentryVariableSpecs struct {
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice               *ebpf.VariableSpec `ebpf:"slice"`
 	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
@@ -276,6 +278,7 @@ type FentryVariables struct {
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.Variable `ebpf:"rehearsing"`
 	Slice               *ebpf.Variable `ebpf:"slice"`
 	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`

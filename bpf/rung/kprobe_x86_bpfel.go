@@ -56,6 +56,7 @@ const (
 	KprobeVarLean                = "lean"
 	KprobeVarListening           = "listening"
 	KprobeVarOffCpuShift         = "off_cpu_shift"
+	KprobeVarRehearsing          = "rehearsing"
 	KprobeVarSlice               = "slice"
 	KprobeVarSlotsTaken          = "slots_taken"
 	KprobeVarTapeChunks          = "tape_chunks"
@@ -178,6 +179,7 @@ type KprobeVariableSpecs struct {
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice               *ebpf.VariableSpec `ebpf:"slice"`
 	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
@@ -284,6 +286,7 @@ type KprobeVariables struct {
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.Variable `ebpf:"rehearsing"`
 	Slice               *ebpf.Variable `ebpf:"slice"`
 	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`

@@ -50,6 +50,7 @@ const (
 	SyscallVarLean                = "lean"
 	SyscallVarListening           = "listening"
 	SyscallVarOffCpuShift         = "off_cpu_shift"
+	SyscallVarRehearsing          = "rehearsing"
 	SyscallVarSlice               = "slice"
 	SyscallVarSlotsTaken          = "slots_taken"
 	SyscallVarTapeChunks          = "tape_chunks"
@@ -166,6 +167,7 @@ type SyscallVariableSpecs struct {
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice               *ebpf.VariableSpec `ebpf:"slice"`
 	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.VariableSpec `ebpf:"tape_chunks"`
@@ -270,6 +272,7 @@ type SyscallVariables struct {
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Rehearsing          *ebpf.Variable `ebpf:"rehearsing"`
 	Slice               *ebpf.Variable `ebpf:"slice"`
 	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`
 	TapeChunks          *ebpf.Variable `ebpf:"tape_chunks"`

@@ -19,7 +19,7 @@ static __always_inline void handle_call_path(void *ctx, struct cpu *cpu, __u64 n
 	if (!is_target(current_tgid()))
 		return;
 	account->seen++;
-	if (!counting || call_shift >= CALL_NONE || !drawn(call_shift)) {
+	if (!(counting | rehearsing) || call_shift >= CALL_NONE || !drawn(call_shift)) {
 		account->filtered++;
 		return;
 	}

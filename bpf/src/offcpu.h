@@ -24,8 +24,8 @@ static __always_inline void off_cpu_leaves(void *ctx, struct cpu *cpu,
 
 	account->seen++;
 	thread = thread_of(prev, 0);
-	if (!counting || off_cpu_shift >= OFF_CPU_NONE || !thread || !thread->off_ns ||
-	    !drawn(off_cpu_shift)) {
+	if (!(counting | rehearsing) || off_cpu_shift >= OFF_CPU_NONE || !thread ||
+	    !thread->off_ns || !drawn(off_cpu_shift)) {
 		account->filtered++;
 		return;
 	}

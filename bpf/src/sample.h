@@ -61,7 +61,7 @@ static __always_inline void handle_sample(struct cpu *cpu, void *ctx)
 	struct account *account = &cpu->accounts[PROGRAM_CPU_SAMPLE];
 
 	account->seen++;
-	if (!is_target(current_tgid()) || !counting) {
+	if (!is_target(current_tgid()) || !(counting | rehearsing)) {
 		account->filtered++;
 		return;
 	}

@@ -37,6 +37,12 @@ __u32 slice = 0;
  */
 __u32 counting = 0;
 
+/*
+ * Whether stacks are taken that user space throws away: while the cost of the
+ * programs is measured, which without them would be too low. Set by user space.
+ */
+__u32 rehearsing = 0;
+
 /* When the target last read from upstream, in any thread. */
 __u64 upstream_read_ns = 0;
 
