@@ -106,7 +106,11 @@ func prediction(p *results.Prediction) text {
 	if p.MeasuredPct == nil {
 		return t.with("CPU a request is not known.")
 	}
-	return t.and(in(strong, signed(*p.MeasuredPct))).with(".")
+	t = t.and(in(strong, signed(*p.MeasuredPct))).with(".")
+	if *p.MeasuredPct > max(p.HeadroomPct, p.BatchingPct) {
+		t = t.with(" What goes beyond was neither copies nor calls.")
+	}
+	return t
 }
 
 func sideText(s *results.ComparisonSide) text {
