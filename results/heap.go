@@ -41,7 +41,7 @@ type Heap struct {
 	CutPct      float64 `json:"cut_stacks_pct"`        // allocations whose stack did not reach the thread's start
 
 	Sizes     []HeapBucket `json:"sizes"`               // of the blocks asked for, bytes
-	Lifetimes []HeapBucket `json:"lifetimes,omitempty"` // of blocks that were freed, in requests sent meanwhile
+	Lifetimes []HeapBucket `json:"lifetimes,omitempty"` // of blocks that were freed, in requests answered meanwhile
 
 	Sites []HeapSite `json:"sites"` // the ones that hold most, then those that ask for most
 	// All sites and the curve, for profiles and the leak verdict: not in result.json.
@@ -85,7 +85,7 @@ type HeapSite struct {
 // curve that the leak verdict regresses and that massif.out draws.
 type HeapMoment struct {
 	At          int64 // ns since the phase began
-	Requests    int64 // read by the target since the phase began
+	Requests    int64 // answered since the phase began
 	LiveBytes   int64 // of heap blocks of the phase
 	LiveObjects int64
 	MappedBytes int64      // of pages that the program itself mapped in the phase

@@ -249,18 +249,18 @@ const (
 	HeapProgOnReallocarray  = "on_reallocarray"
 	HeapProgOnReturn        = "on_return"
 	HeapProgOnValloc        = "on_valloc"
+	HeapProgTargetAnswers   = "target_answers"
 	HeapProgTargetExecutes  = "target_executes"
 	HeapProgTargetExits     = "target_exits"
 	HeapProgTargetForks     = "target_forks"
-	HeapProgTargetReads     = "target_reads"
-	HeapVarAskedBytes       = "asked_bytes"
+	HeapVarAnswerBytes      = "answer_bytes"
+	HeapVarAnsweredBytes    = "answered_bytes"
 	HeapVarChunkHeaders     = "chunk_headers"
 	HeapVarCounting         = "counting"
 	HeapVarEnding           = "ending"
 	HeapVarForks            = "forks"
 	HeapVarHelpers          = "helpers"
 	HeapVarLastBrk          = "last_brk"
-	HeapVarRequestBytes     = "request_bytes"
 	HeapVarTargetTgid       = "target_tgid"
 	HeapVarUnusedAccount    = "unused_account"
 	HeapVarUnusedFunction   = "unused_function"
@@ -329,10 +329,10 @@ type HeapProgramSpecs struct {
 	OnReallocarray  *ebpf.ProgramSpec `ebpf:"on_reallocarray"`
 	OnReturn        *ebpf.ProgramSpec `ebpf:"on_return"`
 	OnValloc        *ebpf.ProgramSpec `ebpf:"on_valloc"`
+	TargetAnswers   *ebpf.ProgramSpec `ebpf:"target_answers"`
 	TargetExecutes  *ebpf.ProgramSpec `ebpf:"target_executes"`
 	TargetExits     *ebpf.ProgramSpec `ebpf:"target_exits"`
 	TargetForks     *ebpf.ProgramSpec `ebpf:"target_forks"`
-	TargetReads     *ebpf.ProgramSpec `ebpf:"target_reads"`
 }
 
 // HeapMapSpecs contains maps before they are loaded into the kernel.
@@ -355,14 +355,14 @@ type HeapMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type HeapVariableSpecs struct {
-	AskedBytes      *ebpf.VariableSpec `ebpf:"asked_bytes"`
+	AnswerBytes     *ebpf.VariableSpec `ebpf:"answer_bytes"`
+	AnsweredBytes   *ebpf.VariableSpec `ebpf:"answered_bytes"`
 	ChunkHeaders    *ebpf.VariableSpec `ebpf:"chunk_headers"`
 	Counting        *ebpf.VariableSpec `ebpf:"counting"`
 	Ending          *ebpf.VariableSpec `ebpf:"ending"`
 	Forks           *ebpf.VariableSpec `ebpf:"forks"`
 	Helpers         *ebpf.VariableSpec `ebpf:"helpers"`
 	LastBrk         *ebpf.VariableSpec `ebpf:"last_brk"`
-	RequestBytes    *ebpf.VariableSpec `ebpf:"request_bytes"`
 	TargetTgid      *ebpf.VariableSpec `ebpf:"target_tgid"`
 	UnusedAccount   *ebpf.VariableSpec `ebpf:"unused_account"`
 	UnusedFunction  *ebpf.VariableSpec `ebpf:"unused_function"`
@@ -423,14 +423,14 @@ func (m *HeapMaps) Close() error {
 //
 // It can be passed to LoadHeapObjects or ebpf.CollectionSpec.LoadAndAssign.
 type HeapVariables struct {
-	AskedBytes      *ebpf.Variable `ebpf:"asked_bytes"`
+	AnswerBytes     *ebpf.Variable `ebpf:"answer_bytes"`
+	AnsweredBytes   *ebpf.Variable `ebpf:"answered_bytes"`
 	ChunkHeaders    *ebpf.Variable `ebpf:"chunk_headers"`
 	Counting        *ebpf.Variable `ebpf:"counting"`
 	Ending          *ebpf.Variable `ebpf:"ending"`
 	Forks           *ebpf.Variable `ebpf:"forks"`
 	Helpers         *ebpf.Variable `ebpf:"helpers"`
 	LastBrk         *ebpf.Variable `ebpf:"last_brk"`
-	RequestBytes    *ebpf.Variable `ebpf:"request_bytes"`
 	TargetTgid      *ebpf.Variable `ebpf:"target_tgid"`
 	UnusedAccount   *ebpf.Variable `ebpf:"unused_account"`
 	UnusedFunction  *ebpf.Variable `ebpf:"unused_function"`
@@ -461,10 +461,10 @@ type HeapPrograms struct {
 	OnReallocarray  *ebpf.Program `ebpf:"on_reallocarray"`
 	OnReturn        *ebpf.Program `ebpf:"on_return"`
 	OnValloc        *ebpf.Program `ebpf:"on_valloc"`
+	TargetAnswers   *ebpf.Program `ebpf:"target_answers"`
 	TargetExecutes  *ebpf.Program `ebpf:"target_executes"`
 	TargetExits     *ebpf.Program `ebpf:"target_exits"`
 	TargetForks     *ebpf.Program `ebpf:"target_forks"`
-	TargetReads     *ebpf.Program `ebpf:"target_reads"`
 }
 
 func (p *HeapPrograms) Close() error {
@@ -486,10 +486,10 @@ func (p *HeapPrograms) Close() error {
 		p.OnReallocarray,
 		p.OnReturn,
 		p.OnValloc,
+		p.TargetAnswers,
 		p.TargetExecutes,
 		p.TargetExits,
 		p.TargetForks,
-		p.TargetReads,
 	)
 }
 

@@ -48,11 +48,11 @@ type heapPhase struct {
 	names   *symbol.Process
 	tables  *loader.Unwinding // nil: stacks can't be walked
 
-	slices       []results.Slice // of the scout
-	hits         float64         // a request
-	nsPerHit     results.Estimate
-	requestBytes float64
-	rate         float64
+	slices      []results.Slice // of the scout
+	hits        float64         // a request
+	nsPerHit    results.Estimate
+	answerBytes float64
+	rate        float64
 }
 
 // followHeap runs the phase. What is in its way is a warning: the run has its other
@@ -177,20 +177,20 @@ func (h *heapPhase) scoutSlices(ctx context.Context, d *driver, mode results.Mod
 }
 
 // learn draws the conclusions of the scout's slices. The probes were on for longer
-// than these: how many requests they saw, the bytes that the target read tell.
+// than these: how many requests they saw, the bytes that the target sent tell.
 func (h *heapPhase) learn(sums *heap.Sums) error {
 	var n, bytes int64
 	for i := range h.slices {
 		for _, v := range h.slices[i].Intervals {
 			n += v.Counts.OK + v.Counts.Error
-			bytes += v.BytesOut
+			bytes += v.BytesIn
 		}
 	}
 	if n == 0 || bytes == 0 {
 		return fmt.Errorf("no request was answered in %v", 4*scoutSlices*scoutSlice)
 	}
-	h.requestBytes = float64(bytes) / float64(n)
-	seen := float64(sums.AskedBytes) / h.requestBytes
+	h.answerBytes = float64(bytes) / float64(n)
+	seen := float64(sums.AnsweredBytes) / h.answerBytes
 	if !sums.Clock || seen == 0 { // both kinds of slices take as long, and so do the gaps
 		seen = float64(n) / 2
 	}
@@ -226,7 +226,7 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	if err := probes.Attach(); err != nil {
 		return err
 	}
-	if err := probes.Count(true, h.requestBytes); err != nil {
+	if err := probes.Count(true, h.answerBytes); err != nil {
 		return err
 	}
 	length, most := o.load.Duration, o.load.Duration
@@ -247,13 +247,13 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	loaded := sums
 	if atEnd { // all is answered: the target is at rest, its connections open
 		time.Sleep(heapSettle)
-		if loaded, err = curve.Look(time.Since(began).Nanoseconds(), h.requestBytes, true); err != nil {
+		if loaded, err = curve.Look(time.Since(began).Nanoseconds(), h.answerBytes, true); err != nil {
 			return err
 		}
 	}
 	totals, stopErr := generator.Stop()
 	time.Sleep(heapSettle)
-	if sums, err = curve.Look(time.Since(began).Nanoseconds(), h.requestBytes, true); err != nil {
+	if sums, err = curve.Look(time.Since(began).Nanoseconds(), h.answerBytes, true); err != nil {
 		return err
 	}
 	if !atEnd {
@@ -289,7 +289,7 @@ func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve, le
 		}
 		why := d.wait(ctx, min(pace, left))
 		h.lookAgain()
-		sums, err := curve.Look(time.Since(began).Nanoseconds(), h.requestBytes, false)
+		sums, err := curve.Look(time.Since(began).Nanoseconds(), h.answerBytes, false)
 		switch {
 		case err != nil:
 			return nil, err

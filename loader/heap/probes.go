@@ -35,7 +35,7 @@ type Probes struct {
 	objects   bpf.HeapObjects
 	loaded    bool
 	links     []link.Link
-	clock     bool // asked_bytes is kept
+	clock     bool // answered_bytes is kept
 }
 
 // Open finds the allocator and loads the programs; nothing is attached. It needs
@@ -112,7 +112,7 @@ func (p *Probes) Attach() error {
 		p.links = append(p.links, l)
 	}
 	// Without it (before Linux 6.3) lifetimes are absent and nothing else.
-	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sock_recv_length", Program: p.objects.TargetReads})
+	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sock_send_length", Program: p.objects.TargetAnswers})
 	if p.clock = err == nil; p.clock {
 		p.links = append(p.links, l)
 	}
@@ -152,15 +152,15 @@ func (p *Probes) attach(place *Place, end bool) error {
 	return nil
 }
 
-// Count begins or ends the counting. requestBytes is what a request takes on the
+// Count begins or ends the counting. answerBytes is what an answer takes on the
 // wire, for lifetimes; 0 if not known.
-func (p *Probes) Count(on bool, requestBytes float64) error {
+func (p *Probes) Count(on bool, answerBytes float64) error {
 	value := uint32(0)
 	if on {
 		value = 1
 	}
 	err := errors.Join(
-		p.objects.RequestBytes.Set(uint64(requestBytes+0.5)),
+		p.objects.AnswerBytes.Set(uint64(answerBytes+0.5)),
 		p.objects.Counting.Set(value),
 	)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 // Sums are what was counted so far, of all CPUs.
 type Sums struct {
 	bpf.HeapSums
-	AskedBytes uint64 // of requests, read by the target since the probes were loaded
-	Forks      uint64
-	Ending     string // why nothing counts any more: the target executed or exits; else empty
-	Clock      bool   // AskedBytes is kept
+	AnsweredBytes uint64 // of answers, sent by the target since the probes were loaded
+	Forks         uint64
+	Ending        string // why nothing counts any more: the target executed or exits; else empty
+	Clock         bool   // AnsweredBytes is kept
 }
 
 // LiveBytes is what is held now of the blocks handed out while it counted.
@@ -43,7 +43,7 @@ func (p *Probes) Sums() (*Sums, error) {
 		get func(any) error
 		to  any
 	}{
-		{p.objects.AskedBytes.Get, &s.AskedBytes},
+		{p.objects.AnsweredBytes.Get, &s.AnsweredBytes},
 		{p.objects.Forks.Get, &s.Forks},
 		{p.objects.Ending.Get, &ending},
 	} {

@@ -27,10 +27,10 @@ func (p *Probes) Curve() *Curve {
 	return &Curve{probes: p, index: make(map[bpf.HeapSiteKey]int)}
 }
 
-// Look takes one moment: at is ns since the phase began, requestBytes what a
-// request takes on the wire (0: requests are not known). Rest says that no
+// Look takes one moment: at is ns since the phase began, answerBytes what an
+// answer takes on the wire (0: requests are not known). Rest says that no
 // request is under way.
-func (c *Curve) Look(at int64, requestBytes float64, rest bool) (*Sums, error) {
+func (c *Curve) Look(at int64, answerBytes float64, rest bool) (*Sums, error) {
 	sums, err := c.probes.Sums()
 	if err != nil {
 		return nil, err
@@ -40,19 +40,19 @@ func (c *Curve) Look(at int64, requestBytes float64, rest bool) (*Sums, error) {
 		return nil, err
 	}
 	// The sites were read while requests went on: they are of the middle.
-	var asked uint64
-	if err := c.probes.objects.AskedBytes.Get(&asked); err != nil {
+	var answered uint64
+	if err := c.probes.objects.AnsweredBytes.Get(&answered); err != nil {
 		return nil, fmt.Errorf("read the requests so far: %w", err)
 	}
-	asked = sums.AskedBytes + (asked-sums.AskedBytes)/2
+	answered = sums.AnsweredBytes + (answered-sums.AnsweredBytes)/2
 	c.last = sites
 	m := results.HeapMoment{
 		At: at, Rest: rest,
 		LiveBytes: sums.LiveBytes(), LiveObjects: sums.LiveObjects(),
 		MappedBytes: int64(sums.MappedBytes) - int64(sums.UnmappedBytes),
 	}
-	if requestBytes > 0 {
-		m.Requests = int64(float64(asked)/requestBytes + 0.5)
+	if answerBytes > 0 {
+		m.Requests = int64(float64(answered)/answerBytes + 0.5)
 	}
 	for key, site := range sites {
 		i, known := c.index[key]
@@ -89,7 +89,7 @@ func (c *Curve) Result(s *Sums, names Namer) *results.Heap {
 		blocks := int64(s.AllocBlockBytes - s.FreedBlockBytes)
 		h.LiveBlockBytes = &blocks
 	}
-	if s.Clock && s.AskedBytes > 0 {
+	if s.Clock && s.AnsweredBytes > 0 {
 		h.Lifetimes = Buckets(s.Lifetimes[:])
 	}
 	for i, key := range c.keys {

@@ -27,7 +27,7 @@ static __always_inline struct site *site_of(struct site_key *key)
 static __always_inline void count_gone(struct sums *t, struct block *b)
 {
 	struct site *site = bpf_map_lookup_elem(&sites, &b->site);
-	__u64 age = request_bytes ? (asked_bytes - b->birth) / request_bytes : 0;
+	__u64 age = answer_bytes ? (answered_bytes - b->birth) / answer_bytes : 0;
 	__u32 bucket = bucket_of(age);
 
 	t->frees++;
@@ -57,7 +57,8 @@ static __always_inline void give_back(struct sums *t, __u64 address)
 /* A block has been handed out. Below 0: it can't be followed. */
 static __always_inline int hand_out(struct sums *t, struct call *call, __u64 address)
 {
-	struct block b = {.site = call->site, .size = call->size, .birth = asked_bytes};
+	struct block b = {
+	    .site = call->site, .size = call->size, .birth = answered_bytes};
 	__u32 bucket = bucket_of(b.size);
 	struct site *site = site_of(&b.site);
 	__u64 header = 0;

@@ -130,21 +130,22 @@ int exit_call(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * The clock of lifetimes: bytes that the target reads from those who connected to
- * it. An accepted Unix socket has its listener's name, one that connects has none.
+ * The clock of lifetimes: bytes that the target sends to those who connected to
+ * it. What it has read may still wait for its turn; what it has sent is done. An
+ * accepted Unix socket has its listener's name, one that connects has none.
  * Linux 6.3.
  */
-SEC("raw_tp/sock_recv_length")
-int target_reads(struct bpf_raw_tracepoint_args *ctx)
+SEC("raw_tp/sock_send_length")
+int target_answers(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->args[0];
-	int bytes = ctx->args[1], flags = ctx->args[2];
+	int bytes = ctx->args[1];
 
-	if (!is_target() || bytes <= 0 || flags & MSG_PEEK ||
+	if (!is_target() || bytes <= 0 ||
 	    BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
 		return 0;
 	if (BPF_CORE_READ((struct unix_sock *)sk, addr))
-		__sync_fetch_and_add(&asked_bytes, bytes);
+		__sync_fetch_and_add(&answered_bytes, bytes);
 	return 0;
 }
 

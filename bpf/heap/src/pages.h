@@ -67,7 +67,7 @@ static __always_inline void enter_pages(struct registers *at, __u32 number)
 static __always_inline void map_pages(struct sums *t, struct call *call, __u64 address,
 				      __u64 length)
 {
-	struct block b = {.size = length, .birth = asked_bytes};
+	struct block b = {.size = length, .birth = answered_bytes};
 	struct site *site = NULL;
 
 	if (!call->nested) {

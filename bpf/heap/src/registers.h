@@ -67,8 +67,7 @@ static __always_inline __u64 caller_of(struct registers *r)
 #error "no heap probes for this processor yet"
 #endif
 
-#define AF_UNIX	 1
-#define MSG_PEEK 2
+#define AF_UNIX 1
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

@@ -58,11 +58,11 @@ const volatile struct helper helpers[HELPERS] = {};
 
 /* Written by user space between stretches. */
 __u32 counting = 0;
-__u64 request_bytes = 1; /* of a request, as the target reads it */
-__u64 last_brk = 0;	 /* the end of the heap segment; 0: not known */
+__u64 answer_bytes = 1; /* of an answer */
+__u64 last_brk = 0;	/* the end of the heap segment; 0: not known */
 
 /* Read by user space. */
-__u64 asked_bytes = 0; /* of requests that it has read: the clock of lifetimes */
+__u64 answered_bytes = 0; /* of answers that it has sent: the clock of lifetimes */
 __u32 ending = ENDING_NONE;
 __u64 forks = 0;
 
@@ -136,7 +136,7 @@ struct block {
 	struct site_key site;
 	__u64 size;	  /* that was asked for */
 	__u64 block_size; /* that the allocator took; 0: not known */
-	__u64 birth;	  /* asked_bytes */
+	__u64 birth;	  /* answered_bytes */
 };
 
 /*
