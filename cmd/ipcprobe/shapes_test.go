@@ -21,18 +21,18 @@ type shape struct {
 	load      []string
 	family    bool
 	warns     string // a part of the warning that must come; empty: none need
-	receivers int    // threads that receive; 0: the server makes no calls for it
+	receivers int    // threads that receive at least; 0: the server makes no calls for it
 	nameless  bool   // the server can't tell its clients apart
 	loose     bool   // the server's own stamps stand at other moments
 }
 
 var shapes = map[string]shape{
-	"a thread for each connection":       {program: "shapeserver", receivers: 2, args: []string{"--shape", "threads", "--workers", "3"}, load: []string{"--connections", "6"}},
-	"any thread for any connection":      {program: "shapeserver", receivers: 2, args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "3"}},
-	"one connection, many threads":       {program: "shapeserver", receivers: 2, args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "1", "--pipeline", "4"}},
-	"an acceptor and workers":            {program: "shapeserver", receivers: 2, args: []string{"--shape", "acceptor", "--workers", "3"}, load: []string{"--connections", "6", "--pipeline", "2"}},
+	"a thread for each connection":       {program: "shapeserver", receivers: 1, args: []string{"--shape", "threads", "--workers", "3"}, load: []string{"--connections", "6"}},
+	"any thread for any connection":      {program: "shapeserver", receivers: 1, args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "3"}},
+	"one connection, many threads":       {program: "shapeserver", receivers: 1, args: []string{"--shape", "oneshot", "--workers", "3"}, load: []string{"--connections", "1", "--pipeline", "4"}},
+	"an acceptor and workers":            {program: "shapeserver", receivers: 1, args: []string{"--shape", "acceptor", "--workers", "3"}, load: []string{"--connections", "6", "--pipeline", "2"}},
 	"one thread takes, another answers":  {program: "shapeserver", receivers: 1, args: []string{"--shape", "handover"}, load: []string{"--connections", "2"}},
-	"forked workers":                     {program: "shapeserver", receivers: 2, args: []string{"--shape", "fork", "--workers", "3"}, load: []string{"--connections", "6"}, family: true},
+	"forked workers":                     {program: "shapeserver", receivers: 1, args: []string{"--shape", "fork", "--workers", "3"}, load: []string{"--connections", "6"}, family: true},
 	"workers forked during the run":      {program: "shapeserver", receivers: 3, args: []string{"--shape", "successor", "--successor", "3000"}, load: []string{"--connections", "2", "--rate", "8000"}, family: true},
 	"datagrams":                          {program: "shapeserver", receivers: 1, args: []string{"--type", "dgram"}, load: []string{"--connections", "5", "--pipeline", "2"}, nameless: true},
 	"seqpacket":                          {program: "shapeserver", receivers: 1, args: []string{"--shape", "threads", "--type", "seqpacket"}, load: []string{"--connections", "3", "--pipeline", "4"}},

@@ -17,6 +17,10 @@ const (
 	// clockSlack is by how much two readings of CLOCK_MONOTONIC, one through
 	// the vDSO and one in the kernel, may be out of order (ns).
 	clockSlack = 1_000
+	// preempted is by how much the end of a send may come after the client has read
+	// what it carried (ns): the client that it wakes may take the sender's CPU. It
+	// stands for the begin of sends whose entry was not seen.
+	preempted = 50_000_000
 )
 
 // connection is what one slice holds of one connection.
@@ -187,6 +191,9 @@ func (c *connection) find(j *results.Joined) (found [kinds]*event, reason Reason
 		}
 		j.Taken = found[taken].at
 		j.Answered = found[answer].moment(answer)
+		if late := j.Answered - j.Received; found[answer].begin == 0 && late > 0 && late < preempted {
+			j.Answered = j.Received // the latest that the answer can have been sent
+		}
 	}
 	return found, reason, ok
 }
