@@ -12,7 +12,7 @@
  *      came with 5.5 (9e15db66136a), task storage in tracing programs with 5.12
  *      (a10787e6d58c), socket storage with 5.11 (8e4597c627fb),
  *      bpf_get_socket_cookie with 5.12 (c5dbb89fc2ac), atomic operations that
- *      return what they found with 5.12 (5ffa25502b5a), bpf_skc_to_unix_sock with
+ *      return what they found with 5.12 (5ca419f2864a), bpf_skc_to_unix_sock with
  *      5.16 (9eeb3aa33ae0), bpf_loop with 5.17 (e6f2dd0f8067).
  *   0: nothing of this. Fields are copied out, state is in hash maps, and
  *      tracepoints are raw. Linux 5.8, for the ring buffer (457f44363a88).
