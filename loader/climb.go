@@ -46,12 +46,15 @@ func climb(options Options) (*loaded, error) {
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", step.rung, err))
 	}
-	return nil, offLadder(errs)
+	return nil, offLadder(errs, types != nil)
 }
 
 // offLadder says why no rung works. Where all fail alike, that is what to say.
-func offLadder(errs []error) error {
-	if _, err := btf.LoadKernelSpec(); err != nil && everyIs(errs, btf.ErrNotSupported, btf.ErrNotFound) {
+// given: the types came from a file.
+func offLadder(errs []error, given bool) error {
+	// The last rung asks least of a kernel. What it lacks, all do.
+	least := errs[len(errs)-1:]
+	if _, err := btf.LoadKernelSpec(); err != nil && !given && everyIs(least, btf.ErrNotSupported, btf.ErrNotFound) {
 		return &Unsupported{
 			Operation: "find the kernel's type information (BTF)", Err: errors.New("this kernel has none"),
 			Need:   "CONFIG_DEBUG_INFO_BTF=y, or a file of it",
