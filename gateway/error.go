@@ -23,6 +23,7 @@ const (
 	KernelThread Reason = "a kernel thread"   // has no user code
 	Zombie       Reason = "a zombie"          // has ended, its parent has not noticed
 	Ended        Reason = "ended"             // went away, or ran another program, meanwhile
+	Halted       Reason = "stopped"           // by a signal or a debugger
 	Forbidden    Reason = "not permitted"     // privileges are missing
 	Self         Reason = "ipcprobe itself"   // we don't measure ourselves
 	NoSocket     Reason = "no socket"         // listens on no Unix stream socket

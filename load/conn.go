@@ -52,6 +52,7 @@ type conn struct {
 	lastIn   int64  // stamp of the last bytes, or of the connection's begin
 	blocked  bool   // the socket is full: waiting to be writable
 	draining bool   // a sync is wanted: no new request
+	parked   bool   // its socket stays open behind this life
 	closing  bool   // the server announced that it closes: no new request
 	dirty    bool   // has requests to flush
 	owed     int    // requests whose think time ended while draining
@@ -122,7 +123,9 @@ const (
 
 // shut ends a life; it is opened again after the back-off unless never.
 func (c *conn) shut(now int64, never bool) {
-	unix.Close(int(c.fd))
+	if !c.parked {
+		unix.Close(int(c.fd))
+	}
 	c.fd = -1
 	c.wait(now, never)
 }

@@ -32,6 +32,10 @@ func (w *worker) look(now int64) {
 	if w.alive < len(w.conns) && !w.stopping {
 		w.revive(now)
 	}
+	if len(w.parked) > 0 {
+		w.lookAt = now + soonNs
+		w.readParked()
+	}
 	if now >= w.scanAt {
 		w.scanAt = now + min(lookNs, w.timeoutNs()/8)
 		for _, c := range w.conns {
@@ -110,7 +114,8 @@ func countLost(counts *results.Counts, outcome results.Outcome) {
 // lives on while bytes come, on it or on others (a server may serve one client
 // after the other): the answers are still owed to us, and a server may die of
 // a connection that is closed before it has sent them. When all were silent
-// for a whole timeout, or this one for several, it is given up.
+// for a whole timeout, or this one for several, it is given up, and another takes
+// its place: see parked for what becomes of its socket.
 func (w *worker) expire(c *conn, now int64) {
 	limit := now - w.timeoutNs()
 	for i := c.head; i != c.tail; i++ {
@@ -126,6 +131,7 @@ func (w *worker) expire(c *conn, now int64) {
 	if c.at(c.head).late && c.lastIn < limit &&
 		(w.lastIn < limit || c.lastIn < now-patient*w.timeoutNs() && c.at(c.head).sent < now-patient*w.timeoutNs()) {
 		w.giveUp(c)
+		w.park(c)
 		w.die(c, now, "timeout")
 	}
 }
@@ -212,9 +218,13 @@ func (w *worker) stopped(now int64) bool {
 			open++
 		}
 	}
+	if len(w.parked) > 0 && now < w.stopUntil+stopMaxNs && (now < w.stopUntil || now-w.lastIn < w.timeoutNs()) {
+		open++
+	}
 	if open > 0 {
 		return false
 	}
+	w.closeParked()
 	w.passLate()
 	w.passBlock()
 	w.totals.Counts.Add(w.gap.counts)

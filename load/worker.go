@@ -39,9 +39,10 @@ type worker struct {
 	epoll  epoll
 	events []event
 	conns  []*conn
-	batch  []byte // the frame, over and over: several requests in one send
-	maker  *maker // of requests that differ; nil when all are the same
-	buffer []byte // what is being received
+	parked []parked // given up, and owed answers
+	batch  []byte   // the frame, over and over: several requests in one send
+	maker  *maker   // of requests that differ; nil when all are the same
+	buffer []byte   // what is being received
 
 	// The schedule of an open loop, and the think times of a closed one.
 	schedule *Schedule

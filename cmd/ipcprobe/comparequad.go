@@ -240,7 +240,9 @@ func (d *duel) probe(p pair, q *compare.Quad) error {
 		if err != nil {
 			return err
 		}
+		m.vigil = gateway.StartVigil(p[side].target)
 		err = m.load(d.ctx, watcher, io.Discard)
+		m.vigil.Close()
 		if err != nil {
 			err = endedFirst(watcher, err)
 		}

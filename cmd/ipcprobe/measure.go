@@ -56,11 +56,12 @@ type measurement struct {
 	machine  results.Environment
 	warnings []string
 	rung     loader.Rung
-	ended    string        // how the target ended, when it did
-	cut      error         // interrupted, when it was
-	broken   error         // what became of the load generator, when it ended
-	words    string        // the reference gateway's last line
-	flows    results.Flows // of others' clients, with --no-load
+	ended    string         // how the target ended, when it did
+	vigil    *gateway.Vigil // what befell the target or the machine meanwhile
+	cut      error          // interrupted, when it was
+	broken   error          // what became of the load generator, when it ended
+	words    string         // the reference gateway's last line
+	flows    results.Flows  // of others' clients, with --no-load
 	backlog  *results.Backlog
 }
 
@@ -119,13 +120,16 @@ func (m *measurement) watch(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	m.vigil = gateway.StartVigil(m.server.target)
+	defer m.vigil.Close()
 	look := m.load
 	if m.options.noLoad {
 		look = m.observe
 	}
 	if err := look(ctx, watcher, stderr); err != nil {
-		return endedFirst(watcher, err)
+		return endedFirst(watcher, disturbed(m.vigil, err))
 	}
+	m.vigil.Close()
 	m.settle(ctx, memory)
 	m.followHeap(ctx, watcher, stderr)
 	m.memory.Heap = m.blocks
@@ -154,6 +158,16 @@ func (m *measurement) load(ctx context.Context, watcher *gateway.Watcher, stderr
 		m.warn("the load generator ran as root, without capabilities: nobody else may write to the socket")
 	}
 	return m.drive(ctx, generator, watcher, stderr)
+}
+
+// disturbed adds to an error what happened to the target meanwhile, which may well
+// be why.
+func disturbed(vigil *gateway.Vigil, err error) error {
+	vigil.Close()
+	for _, happened := range vigil.Disturbances() {
+		err = fmt.Errorf("%w; %s", err, happened)
+	}
+	return err
 }
 
 // endedFirst says that the target ended, when that is why something failed.
@@ -268,6 +282,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 	}
 	m.machine = gateway.ReadEnvironment()
 	m.machine.Placement = placement.Seen()
+	m.awaitTarget(ctx, stderr)
 	if m.totals, err = generator.Stop(); err != nil && m.ended == "" {
 		m.warn("%v", err)
 	}
@@ -280,6 +295,32 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 		m.warn("%v", err)
 	}
 	return m.collect(probes, process)
+}
+
+// standstillMost is how long a run waits at its end for a target that somebody has
+// stopped.
+const standstillMost = time.Minute
+
+// awaitTarget waits for a target that stands still, with answers owed to us: to
+// hang up on it would kill a server that does not ignore SIGPIPE, once it goes on.
+func (m *measurement) awaitTarget(ctx context.Context, stderr io.Writer) {
+	if !m.vigil.Halted() {
+		return
+	}
+	fmt.Fprintf(stderr, "ipcprobe: the target is stopped and owes answers; waiting up to %v for it to be continued, because to hang up on it may kill it (kill -CONT %d; Ctrl-C leaves at once)\n",
+		standstillMost, m.server.target.PID)
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	over := time.After(standstillMost)
+	for m.vigil.Halted() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-over:
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // countThreads looks how many threads the target has by now.

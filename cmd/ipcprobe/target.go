@@ -65,6 +65,9 @@ func attachServer(ctx context.Context, o *runOptions) (*server, error) {
 		}
 		return nil, err
 	}
+	if err := target.CheckRunning(); err != nil {
+		return nil, err
+	}
 	return &server{target: target, socket: socket}, nil
 }
 

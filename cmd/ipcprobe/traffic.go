@@ -174,6 +174,9 @@ func judgeProbes(r *results.Result, m *measurement) {
 	if m.ended != "" {
 		r.Invalidate("the target " + m.ended + " in the middle of the run")
 	}
+	for _, happened := range m.vigil.Disturbances() {
+		r.Invalidate(happened)
+	}
 	if !m.loss.Reconciled {
 		r.Invalidate("the probes' accounts do not add up: seen is not emitted + filtered + lost")
 	}
