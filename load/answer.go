@@ -135,8 +135,13 @@ func (w *worker) settle(c *conn, now int64) {
 		intended := f.intended
 		if intended == 0 {
 			intended = f.sent
-		} else if w.slice.mode == results.Bare {
-			w.ownLag.add(f.sent - intended - f.held)
+		} else {
+			if w.slice.mode == results.Bare {
+				w.ownLag.add(f.sent - intended - f.held)
+			}
+			if f.alone && w.schedule != nil {
+				v.alone.add(now - f.sent)
+			}
 		}
 		v.response.add(now - intended)
 		v.trip.add(now - f.sent)

@@ -16,6 +16,7 @@ type flight struct {
 	outEnd   uint64 // position behind its last byte
 	outLen   uint32
 	late     bool   // counted as a timeout; its answer is taken and forgotten
+	alone    bool   // nothing else was owed on the connection when it was sent
 	kind     uint16 // index in the mix
 }
 

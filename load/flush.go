@@ -155,7 +155,7 @@ func (w *worker) stamp(c *conn, end uint64) {
 		if f.sent != 0 {
 			f.held += now - f.sent
 		}
-		f.sent = now
+		f.sent, f.alone = now, i == c.head
 	}
 }
 

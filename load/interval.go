@@ -23,6 +23,7 @@ type interval struct {
 	response   tally
 	trip       tally
 	lag        tally
+	alone      tally // round trips of requests that a closed loop could have sent; of an open one
 }
 
 // reset empties v for the next use.
@@ -40,7 +41,8 @@ func appendInterval(dst []byte, v *interval) []byte {
 	}
 	dst = appendTally(dst, &v.response)
 	dst = appendTally(dst, &v.trip)
-	return appendTally(dst, &v.lag)
+	dst = appendTally(dst, &v.lag)
+	return appendTally(dst, &v.alone)
 }
 
 // readIntervalHead reads all of an interval but its histograms, and its number
@@ -68,7 +70,7 @@ func readInterval(src []byte) (results.Interval, int, error) {
 	if err != nil {
 		return v, 0, err
 	}
-	for _, d := range []*results.Durations{&v.ResponseTime, &v.RoundTrip, &v.SendLag} {
+	for _, d := range []*results.Durations{&v.ResponseTime, &v.RoundTrip, &v.SendLag, &v.ClosedLoop} {
 		if *d, src, err = readDurations(src); err != nil {
 			return v, 0, err
 		}

@@ -63,13 +63,13 @@ func (w *worker) straggle(c *conn, f *flight, now int64) {
 	w.note(c, f, now, results.OK)
 	switch {
 	case origin.mode == results.Bare && w.slice.mode == results.Bare:
-		w.current.addLatency(f, now)
+		w.current.addLatency(f, now, w.schedule != nil)
 		if w.kinds != nil {
 			w.settleKind(f, now)
 		}
 	case origin.mode == results.Bare:
 		if v := w.lateOf(&origin); v != nil {
-			v.addLatency(f, now)
+			v.addLatency(f, now, w.schedule != nil)
 		}
 	}
 }
@@ -87,11 +87,14 @@ func (w *worker) note(c *conn, f *flight, received int64, outcome results.Outcom
 	}
 }
 
-// addLatency counts the times of a good answer.
-func (v *interval) addLatency(f *flight, now int64) {
+// addLatency counts the times of a good answer, of an open loop or a closed one.
+func (v *interval) addLatency(f *flight, now int64, open bool) {
 	v.response.add(now - f.begun())
 	v.trip.add(now - f.sent)
 	v.lag.add(f.sent - f.begun())
+	if open && f.alone {
+		v.alone.add(now - f.sent)
+	}
 }
 
 // lateOf is the interval for latencies of a bare slice that has ended; nil when

@@ -169,12 +169,16 @@ type Load struct {
 
 // Latency is from the client's stamps in bare slices.
 type Latency struct {
-	ResponseTime *Distribution  `json:"response_time"`
-	RoundTrip    *Distribution  `json:"round_trip"`
-	SendLag      *Distribution  `json:"send_lag"`
-	Histogram    []HistogramBar `json:"-"` // of response time, for drawing
-	P50Interval  *[2]float64    `json:"response_time_p50_interval,omitempty"`
-	P99Interval  *[2]float64    `json:"response_time_p99_interval,omitempty"`
+	ResponseTime *Distribution `json:"response_time"`
+	RoundTrip    *Distribution `json:"round_trip"`
+	SendLag      *Distribution `json:"send_lag"`
+	// ClosedLoop is what a client that asks only when it has its answer would have
+	// seen of an open loop's load: the round trips of the requests that were sent
+	// while their connection owed no other. Nil in a closed loop.
+	ClosedLoop  *Distribution  `json:"closed_loop_view,omitempty"`
+	Histogram   []HistogramBar `json:"-"` // of response time, for drawing
+	P50Interval *[2]float64    `json:"response_time_p50_interval,omitempty"`
+	P99Interval *[2]float64    `json:"response_time_p99_interval,omitempty"`
 }
 
 // Legs are the parts of a request's round trip, from joined requests of probed

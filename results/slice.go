@@ -73,6 +73,7 @@ type Interval struct {
 	ResponseTime Durations
 	RoundTrip    Durations
 	SendLag      Durations
+	ClosedLoop   Durations // round trips of an open loop's requests on connections that owed nothing
 }
 
 // Merge adds what other saw to v, which then covers the time of both.
@@ -84,6 +85,7 @@ func (v *Interval) Merge(other *Interval) {
 	v.ResponseTime.Merge(other.ResponseTime)
 	v.RoundTrip.Merge(other.RoundTrip)
 	v.SendLag.Merge(other.SendLag)
+	v.ClosedLoop.Merge(other.ClosedLoop)
 }
 
 // CPUTime is a reading of the clocks of a process, ns since it started. Total

@@ -5,6 +5,7 @@ package record
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -25,7 +26,15 @@ type counter struct {
 	list  []*counted
 	// between are requests that ended outside of slices, until it is known when
 	// the slice before has ended: they may have begun in it.
-	between []results.Request
+	between []waiting
+	// answered is when the latest request of each connection was; nil in a closed
+	// loop.
+	answered map[uint32]int64
+}
+
+type waiting struct {
+	request results.Request
+	alone   bool
 }
 
 // counted is one slice as it is counted.
@@ -41,6 +50,7 @@ type cell struct {
 	counts              results.Counts
 	out, in             int64
 	response, trip, lag durations
+	alone               durations
 }
 
 type kindCell struct {
@@ -118,33 +128,49 @@ func (c *counter) request(in int, r *results.Request) error {
 	if c.kinds > 0 && int(r.Kind) >= c.kinds {
 		return fmt.Errorf("a request of kind %d, but there are %d", r.Kind, c.kinds)
 	}
+	alone := c.alone(r)
 	if in == outside {
-		c.between = append(c.between, *r)
+		c.between = append(c.between, waiting{*r, alone})
 		return nil
 	}
 	s := c.find(in)
 	if s == nil {
 		return fmt.Errorf("a request of slice %d, which has not begun", in)
 	}
-	c.began(r)
+	c.began(r, alone)
 	s.ended(r)
 	return nil
 }
 
 // began counts what belongs to the slice in which r was sent, and was due.
-func (c *counter) began(r *results.Request) {
+func (c *counter) began(r *results.Request, alone bool) {
 	if s := c.during(r.Sent); s != nil {
 		s.sent(r)
 	}
 	if s := c.during(r.Intended); s != nil && r.Outcome == results.OK {
-		s.timed(r)
+		s.timed(r, alone)
 	}
+}
+
+// alone says that nothing else was owed on r's connection when r was sent, of an
+// open loop. The requests of a connection come in their order. When the late
+// answer to one came that had timed out isn't known; the next is not alone.
+func (c *counter) alone(r *results.Request) bool {
+	if c.answered == nil {
+		return false
+	}
+	alone := c.answered[r.Conn] <= r.Sent
+	c.answered[r.Conn] = math.MaxInt64
+	if r.Outcome == results.OK || r.Outcome == results.ErrorAnswer {
+		c.answered[r.Conn] = r.Received
+	}
+	return alone
 }
 
 // place counts the requests that ended between slices.
 func (c *counter) place() {
 	for i := range c.between {
-		c.began(&c.between[i])
+		c.began(&c.between[i].request, c.between[i].alone)
 	}
 	c.between = c.between[:0]
 }
@@ -184,11 +210,14 @@ func (s *counted) ended(r *results.Request) {
 
 // timed counts the times of a good answer: in the interval in which it came, or
 // the slice's last one.
-func (s *counted) timed(r *results.Request) {
+func (s *counted) timed(r *results.Request, alone bool) {
 	at := s.at(r.Received)
 	at.response.add(r.ResponseTime())
 	at.trip.add(r.RoundTrip())
 	at.lag.add(r.SendLag())
+	if alone {
+		at.alone.add(r.RoundTrip())
+	}
 	if s.kinds != nil {
 		s.kinds[r.Kind].response.add(r.ResponseTime())
 		s.kinds[r.Kind].trip.add(r.RoundTrip())
@@ -240,6 +269,7 @@ func (s *counted) close(n int64) {
 	v := s.interval(n)
 	v.Counts, v.BytesOut, v.BytesIn = c.counts, c.out, c.in
 	v.ResponseTime, v.RoundTrip, v.SendLag = c.response.sealed(), c.trip.sealed(), c.lag.sealed()
+	v.ClosedLoop = c.alone.sealed()
 	if old := s.closed[n]; old != nil {
 		old.Merge(v)
 		return

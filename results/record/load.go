@@ -30,6 +30,9 @@ func Load(from io.Reader) (*Recording, error) {
 		return nil, err
 	}
 	c := counter{kinds: len(r.Header.Kinds)}
+	if r.Header.Rate != "max" {
+		c.answered = map[uint32]int64{}
+	}
 	out := &Recording{Header: r.Header}
 	for {
 		b, err := r.Next()

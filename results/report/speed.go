@@ -178,6 +178,9 @@ func latencyBlocks(l *results.Latency, open, hidden bool) []block {
 	if !hidden {
 		add("response time", l.ResponseTime)
 		add("round trip", l.RoundTrip)
+		if hidesStall(l) {
+			add("closed loop’s view", l.ClosedLoop)
+		}
 	}
 	add("send lag", l.SendLag)
 	var out []block
@@ -202,10 +205,23 @@ func latencyBlocks(l *results.Latency, open, hidden bool) []block {
 		out = append(out, paragraph{note: true, text: say("Response time counts from the moment " +
 			"a request was due, round trip from its send.")})
 	}
+	if hidesStall(l) {
+		out = append(out, paragraph{text: say("The load kept asking while the server was slow: p99 " +
+			duration(float64(*l.ResponseTime.P99)) + ". A closed loop asks only when it has its answer, and " +
+			"would have seen " + duration(float64(*l.ClosedLoop.P99)) + ": the requests that were due while it waited, it never sends. " +
+			"Its view here: the round trips of requests sent while their connection owed no other answer.")})
+	}
 	if b := draw(l); len(b) > 0 {
 		out = append(out, b)
 	}
 	return out
+}
+
+// hidesStall says that a closed loop would have missed half of the response time's
+// p99: most who waited did so behind others.
+func hidesStall(l *results.Latency) bool {
+	return l.ClosedLoop != nil && l.ClosedLoop.P99 != nil && l.ResponseTime != nil && l.ResponseTime.P99 != nil &&
+		*l.ClosedLoop.P99 <= *l.ResponseTime.P99/2
 }
 
 // tooFew explains the dashes among the named percentiles of a row; without names

@@ -18,6 +18,7 @@ type Client struct {
 	ResponseTime *hdrhistogram.Histogram
 	RoundTrip    *hdrhistogram.Histogram
 	SendLag      *hdrhistogram.Histogram
+	ClosedLoop   *hdrhistogram.Histogram // empty for a closed loop
 }
 
 // Merge adds up the slices of one mode.
@@ -26,6 +27,7 @@ func Merge(slices []results.Slice, mode results.Mode) *Client {
 		ResponseTime: results.NewHistogram(),
 		RoundTrip:    results.NewHistogram(),
 		SendLag:      results.NewHistogram(),
+		ClosedLoop:   results.NewHistogram(),
 	}
 	for i := range slices {
 		s := &slices[i]
@@ -42,6 +44,7 @@ func Merge(slices []results.Slice, mode results.Mode) *Client {
 			v.ResponseTime.AddTo(c.ResponseTime)
 			v.RoundTrip.AddTo(c.RoundTrip)
 			v.SendLag.AddTo(c.SendLag)
+			v.ClosedLoop.AddTo(c.ClosedLoop)
 		}
 	}
 	return c
@@ -61,6 +64,7 @@ func (c *Client) Latency() *results.Latency {
 		ResponseTime: Distribution(c.ResponseTime),
 		RoundTrip:    Distribution(c.RoundTrip),
 		SendLag:      Distribution(c.SendLag),
+		ClosedLoop:   Distribution(c.ClosedLoop),
 		Histogram:    Bars(c.ResponseTime),
 	}
 }
