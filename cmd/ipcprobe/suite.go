@@ -63,7 +63,7 @@ requests/s); --limit changes them and adds others.`,
 	flags.StringVar(&o.parent, "out", "results", "write the runs and the baseline to `DIR`")
 	flags.IntVar(&o.run.pid, "pid", 0, "measure the running process `PID`")
 	flags.Float64Var(&o.rate, "rate", 2500, "requests a second of the latency, memory and CPU phases")
-	flags.DurationVar(&o.length, "duration", 0, "length `D` of the throughput phase (default 60s; with --quick 10s)")
+	flags.DurationVar(&o.length, "duration", 0, "length `D` of the throughput phase (default 60s; with --quick 8s)")
 	flags.BoolVar(&o.quick, "quick", false, "shorter phases: all in under two minutes")
 	flags.BoolVar(&o.resume, "resume", false, "go on with a suite that broke off; finished phases are kept")
 	o.run.hooking.flags(flags)
@@ -96,7 +96,7 @@ func (o *suiteOptions) check(pidSet bool) error {
 	if o.length == 0 {
 		o.length = 60 * time.Second
 		if o.quick {
-			o.length = 10 * time.Second
+			o.length = 8 * time.Second
 		}
 	}
 	// The phases are checked as runs are, before the first of them begins.

@@ -69,7 +69,7 @@ func (o *suiteOptions) phase(kind results.SuiteKind, rate float64) *runOptions {
 }
 
 // lengthOf is how long a phase measures, without its warm-up. At 2,500 requests a
-// second, half of them in bare slices, 20 s hold enough for a p99.9.
+// second, half of them in bare slices, 18 s hold enough for a p99.9.
 func (o *suiteOptions) lengthOf(kind results.SuiteKind) time.Duration {
 	switch {
 	case o.short > 0:
@@ -77,11 +77,11 @@ func (o *suiteOptions) lengthOf(kind results.SuiteKind) time.Duration {
 	case kind == results.SuiteThroughput:
 		return o.length
 	case kind == results.SuiteLatency && o.quick:
-		return 20 * time.Second
+		return 18 * time.Second
 	case kind == results.SuiteLatency:
 		return 30 * time.Second
 	case o.quick:
-		return 10 * time.Second
+		return 8 * time.Second
 	}
 	return 30 * time.Second
 }
