@@ -44,6 +44,9 @@ func (f *Folder) seal() error {
 	if err := f.write(Manifest, f.writeManifest); err != nil {
 		return err
 	}
+	if err := f.unmark(); err != nil {
+		return err
+	}
 	if err := f.temp.Chmod(".", folderMode); err != nil {
 		return err
 	}
@@ -92,6 +95,7 @@ func (f *Folder) discard() error {
 		for _, name := range f.files {
 			errs = append(errs, f.temp.Remove(name))
 		}
+		errs = append(errs, f.unmark())
 	}
 	if f.tempName != "" {
 		errs = append(errs, f.parent.Remove(f.tempName))
@@ -105,12 +109,22 @@ func (f *Folder) discard() error {
 }
 
 func (f *Folder) close() {
-	// Closing a directory that was only read from tells nothing.
-	if f.temp != nil {
-		_ = f.temp.Close()
-	}
+	f.closeTemporary()
 	if f.parent != nil {
 		_ = f.parent.Close()
+	}
+}
+
+// closeTemporary closes the temporary folder, and gives up its lock. Closing a
+// directory that was only read from tells nothing.
+func (f *Folder) closeTemporary() {
+	if f.temp != nil {
+		_ = f.temp.Close()
+		f.temp = nil
+	}
+	if f.lock != nil {
+		_ = f.lock.Close()
+		f.lock = nil
 	}
 }
 

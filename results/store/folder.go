@@ -49,6 +49,8 @@ type Folder struct {
 	parent     *os.Root
 	temp       *os.Root
 	tempName   string
+	lock       *os.File // the temporary folder, locked; nil where locks are not to be had
+	marked     bool     // it holds unfinished
 	files      []string
 	madeParent string // the parent's path, if we made it
 	closed     bool
@@ -80,6 +82,9 @@ func Create(dir string, o Options) (*Folder, error) {
 		}
 		_ = f.discard() // the first error is the one to tell
 		return nil, e
+	}
+	if f.lock != nil {
+		f.sweep()
 	}
 	return f, nil
 }
@@ -164,26 +169,56 @@ func (f *Folder) checkPlace(tried string) error {
 	return nil
 }
 
+// temporaryRandom is how many characters of its name can't be guessed.
+const temporaryRandom = 16
+
+// temporaryTries is how often a temporary folder is made anew because a sweep took
+// it for one that was left behind, in the moment before it was locked.
+const temporaryTries = 8
+
 // makeTemporary makes the folder that is written to. Its name is short, so that
 // the longest name of a run works, and can't be guessed.
 func (f *Folder) makeTemporary() error {
-	f.tempName = temporary + strings.ToLower(rand.Text()[:16])
+	for range temporaryTries {
+		made, err := f.tryTemporary()
+		if made || err != nil {
+			return err
+		}
+		f.closeTemporary()
+		_ = f.parent.Remove(f.tempName) // where the sweep has not done so yet
+		f.tempName = ""
+	}
+	return errors.New("the temporary folder was locked by others each time")
+}
+
+// tryTemporary is false when the folder was taken from us.
+func (f *Folder) tryTemporary() (bool, error) {
+	f.tempName = temporary + strings.ToLower(rand.Text()[:temporaryRandom])
 	if err := f.parent.Mkdir(f.tempName, privateMode); err != nil {
 		f.tempName = ""
-		return err
+		return false, err
 	}
 	made, err := f.parent.Lstat(f.tempName)
-	if err != nil {
-		return err
+	if err == nil {
+		f.temp, err = f.parent.OpenRoot(f.tempName)
 	}
-	if f.temp, err = f.parent.OpenRoot(f.tempName); err != nil {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	opened, err := f.temp.Stat(".")
 	if err == nil && !(made.IsDir() && os.SameFile(made, opened)) {
 		err = errors.New("the temporary folder was replaced while it was opened")
 	}
-	return err
+	if err != nil {
+		return false, err
+	}
+	if locked, err := f.lockTemporary(); !locked || err != nil {
+		return false, err
+	}
+	return true, f.mark()
 }
 
 // Write adds a file. write gets a buffered writer; its error, or the file
@@ -196,7 +231,7 @@ func (f *Folder) Write(name string, write func(io.Writer) error) (err error) {
 	if f.closed {
 		return fmt.Errorf("%s: its folder is closed", tried)
 	}
-	if !validName(name) || name == Manifest {
+	if !validName(name) || name == Manifest || name == unfinished {
 		return &Error{Reason: BadName, Tried: tried, Said: "this is no name for a file of a run"}
 	}
 	if err := f.write(name, write); err != nil {
