@@ -4,6 +4,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"unsafe"
 
@@ -12,8 +13,8 @@ import (
 
 // confine makes a process that parses the answers of an untrusted server own
 // as little as it can: no capabilities, no way to gain privileges, and of the
-// descriptors only keep and the standard ones.
-func confine(keep int) error {
+// descriptors only those to keep and the standard ones.
+func confine(keep ...int) error {
 	closeInherited(keep)
 	if err := onAllThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", err)
@@ -42,14 +43,14 @@ func onAllThreads(number, a, b uintptr) error {
 
 // closeInherited closes the descriptors that survived exec. Those are the ones
 // without close-on-exec; all that this process opened itself have it.
-func closeInherited(keep int) {
+func closeInherited(keep []int) {
 	const most = 1 << 16
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > most {
 		limit.Cur = most
 	}
 	for fd := 3; fd < int(limit.Cur); fd++ {
-		if fd == keep {
+		if slices.Contains(keep, fd) {
 			continue
 		}
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,7 +117,7 @@ func (g *Generator) Ready() ([]results.Connection, error) {
 		if err := decode(r, trouble); err != nil {
 			return nil, err
 		}
-		return nil, trouble
+		return nil, g.named(trouble)
 	}
 	var ready readyReport
 	if err := decode(r, &ready); err != nil {
@@ -128,9 +129,18 @@ func (g *Generator) Ready() ([]results.Connection, error) {
 		g.mu.Unlock()
 	}
 	if ready.Probe != nil {
-		return ready.Connections, ready.Probe
+		return ready.Connections, g.named(ready.Probe)
 	}
 	return ready.Connections, nil
+}
+
+// named gives a socket that the child knows as a descriptor its name again.
+func (g *Generator) named(e *TargetError) *TargetError {
+	if e.Socket == socketPath && g.options.Socket != "" {
+		e.Detail = strings.ReplaceAll(e.Detail, socketPath, g.options.Socket)
+		e.Socket = g.options.Socket
+	}
+	return e
 }
 
 // Warnings returns, after Ready, what is not as it should be with the generator.

@@ -15,7 +15,7 @@ import (
 
 // Serve makes the load of o under the command of a parent, who holds the other
 // end of the socket fd: this is what the child of Spawn does. It gives up all
-// privileges and every descriptor it inherited but fd and the standard ones,
+// privileges and every descriptor it inherited but fd, the socket's file, and the standard ones,
 // and returns when the parent has said stop or is gone, after every owed
 // answer has been taken. Problems with the server are the parent's to tell.
 //
@@ -27,7 +27,11 @@ func Serve(fd int, o Options) error {
 	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
 		return fmt.Errorf("serve load: descriptor %d is no control socket: --control-fd is for ipcprobe's own use", fd)
 	}
-	if err := confine(fd); err != nil {
+	keep := []int{fd}
+	if o.Socket == socketPath {
+		keep = append(keep, socketFD)
+	}
+	if err := confine(keep...); err != nil {
 		return fmt.Errorf("serve load: %w", err)
 	}
 	return serve(os.NewFile(uintptr(fd), "control"), o, restrict)

@@ -19,11 +19,24 @@ import (
 // controlFD is the descriptor on which a child finds its parent.
 const controlFD = 3
 
+// socketFD is the descriptor on which a child finds the server's socket, where it
+// was given one; socketPath is what it connects to then.
+const (
+	socketFD   = 4
+	socketPath = "/proc/self/fd/4"
+)
+
 // SpawnOptions says which load a child is to make, and as whom.
 type SpawnOptions struct {
 	Executable string   // default: this program's own
 	Command    []string // words before the flags; default: load
 	Load       Options
+
+	// SocketFile is the socket's file, opened with O_PATH, for a socket to which no
+	// path of ours leads: in a container's file system, or behind a path that is
+	// too long. Load.Socket is then what messages call it. Nil: Load.Socket leads
+	// there. The caller keeps it.
+	SocketFile *os.File
 
 	// DropPrivileges starts the child as UID and GID with the supplementary
 	// groups Groups, which takes root. The child gives up all capabilities and
@@ -49,7 +62,11 @@ type SpawnOptions struct {
 // connections at once; Ready waits for them. ctx's end kills the child without
 // a farewell to the server, so leave it alive until Close has returned.
 func Spawn(ctx context.Context, o SpawnOptions) (*Generator, error) {
-	if err := o.Load.Check(); err != nil {
+	checked := o.Load
+	if o.SocketFile != nil {
+		checked.Socket = socketPath // a name may be longer than a path
+	}
+	if err := checked.Check(); err != nil {
 		return nil, err
 	}
 	if o.Executable == "" {
@@ -67,10 +84,14 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Generator, error) {
 		return nil, fmt.Errorf("start load generator: %w", err)
 	}
 	args := append(o.Command[:len(o.Command):len(o.Command)], "--control-fd="+strconv.Itoa(controlFD))
-	cmd := exec.CommandContext(ctx, o.Executable, append(args, o.Load.args()...)...)
+	load, files := o.Load, []*os.File{theirs}
+	if o.SocketFile != nil {
+		load.Socket, files = socketPath, append(files, o.SocketFile)
+	}
+	cmd := exec.CommandContext(ctx, o.Executable, append(args, load.args()...)...)
 	cmd.Env = quietEnv(o.Env)
 	cmd.Stderr = o.Stderr
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.ExtraFiles = files
 	cmd.WaitDelay = time.Second
 	// A process group of its own: a SIGINT typed at the terminal reaches the
 	// parent only, which then ends the load in good order.

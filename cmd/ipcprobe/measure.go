@@ -184,15 +184,23 @@ func endedFirst(watcher *gateway.Watcher, err error) error {
 // in, and waits until it is connected.
 func startLoad(ctx context.Context, o *runOptions, s *server) (*load.Generator, gateway.User, error) {
 	o.load.Socket = s.socket.Address
-	if s.socket.Address == "" {
-		return nil, gateway.User{}, fmt.Errorf("connect to %s: %s", s.socket.String(), s.socket.Problem)
+	reached := s.socket.Address
+	var file *os.File
+	if reached == "" { // in a container: the generator is handed the file itself
+		var err error
+		if file, err = s.socket.OpenSocket(); err != nil {
+			return nil, gateway.User{}, fmt.Errorf("connect to %s: %s: %w", s.socket.String(), s.socket.Problem, err)
+		}
+		defer file.Close()
+		o.load.Socket, reached = s.socket.Name, fmt.Sprintf("/proc/self/fd/%d", file.Fd())
 	}
 	var refused error
-	for _, user := range gateway.LoadUsers(os.Getenv, s.socket.Address, s.target) {
+	for _, user := range gateway.LoadUsers(os.Getenv, reached, s.target) {
 		// The generator ends in its own order, after its answers: not with ctx.
 		generator, err := load.Spawn(context.WithoutCancel(ctx), load.SpawnOptions{
 			Executable:     "/proc/self/exe",
 			Load:           *o.load,
+			SocketFile:     file,
 			DropPrivileges: os.Geteuid() == 0,
 			UID:            user.UID, GID: user.GID, Groups: user.Groups,
 			Stderr: os.Stderr,
