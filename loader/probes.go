@@ -5,6 +5,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf/link"
@@ -168,7 +169,8 @@ func (p *Probes) Detach() error {
 	if p.sampler != nil {
 		errs = append(errs, p.sampler.detach())
 	}
-	for _, l := range p.links {
+	// What needs state comes off before what makes it.
+	for _, l := range slices.Backward(p.links) {
 		errs = append(errs, l.Close())
 	}
 	p.links = p.links[:0]

@@ -80,6 +80,18 @@ static __always_inline __u32 flags_of(struct pt_regs *regs, __u32 call)
 	return call == CALL_RECVMSG ? CALL_THIRD(regs) : 0;
 }
 
+/* The client's end must be known before the server takes what is sent here. */
+static __always_inline void client_call_begins(struct pt_regs *regs, __u32 call)
+{
+	struct sock *sk;
+
+	if (current_tgid() != client_tgid || !sends(call))
+		return;
+	sk = socket_of(CALL_FIRST(regs));
+	if (sk && is_unix(sk))
+		client_end(sk);
+}
+
 /* The client's calls matter on the last rung only: it has them seen nowhere else. */
 static __always_inline void call_ends(struct cpu *cpu, struct pt_regs *regs, long ret)
 {

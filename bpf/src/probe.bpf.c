@@ -47,6 +47,9 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 
 	if (!cpu)
 		return 0;
+#if RUNG == RUNG_SYSCALL
+	client_call_begins(regs, number);
+#endif
 	handle_sys_enter(cpu, number);
 	handle_call_path(ctx, cpu, number);
 	return 0;

@@ -20,6 +20,16 @@
 #include "datagram.h"
 #include "watch.h"
 
+/* The client's own end: it makes the connection known. */
+static __always_inline struct end *client_end(struct sock *sk)
+{
+	struct end *end = end_of(sk, CREATE);
+
+	if (end && !end->cookie)
+		end->cookie = socket_cookie(sk);
+	return end;
+}
+
 static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SK_DATA_READY];
@@ -50,16 +60,11 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 	}
 	thread->ready_ns = bpf_ktime_get_ns();
 	account->emitted++;
-}
-
-/* The client's own end: it makes the connection known. */
-static __always_inline struct end *client_end(struct sock *sk)
-{
-	struct end *end = end_of(sk, CREATE);
-
-	if (end && !end->cookie)
-		end->cookie = socket_cookie(sk);
-	return end;
+#if !TYPED
+	/* The server may take the bytes before this send has ended. */
+	if (unix_peer(sk))
+		client_end(unix_peer(sk));
+#endif
 }
 
 /*
