@@ -32,6 +32,16 @@ TEST_BUILD := $(CURDIR)/build/test
 
 # What `make run` measures with; any flag of `ipcprobe run` may stand here.
 RUN_FLAGS ?= --duration 10s
+# Where `make install` puts the programs, below DESTDIR. SETCAP=1 also gives
+# ipcprobe the capabilities with which users of GROUP run it without sudo.
+PREFIX ?= /usr/local
+DESTDIR ?=
+SETCAP ?=
+GROUP ?= $(or $(SUDO_GID),$(shell id -g))
+CAPABILITIES = cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog=ep
+PROGRAMS = ipcprobe ipcgateway ipc-gateway-v1 ipc-gateway-v2
+# How long `make fuzz` stays with each target.
+FUZZTIME ?= 5m
 # Packages that the test targets and bench take, and flags for their go test.
 PKG ?= ./...
 TEST_FLAGS ?=
@@ -49,7 +59,7 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
-.PHONY: help run build generate test test-pure test-kernel test-kernels bench bench-load lint fmt deps clean
+.PHONY: help run build install generate test test-pure test-kernel test-kernels bench bench-load fuzz lint fmt deps clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +73,17 @@ build: ## build ipcprobe, ipcgateway and the reference gateway in bin/
 	$(GO_BUILD) -o $(BIN)/ipcprobe ./cmd/ipcprobe
 	$(GO_BUILD) -o $(BIN)/ipcgateway ./cmd/ipcgateway
 	@$(MAKE) -s -C gateway/reference BIN=$(BIN)
+
+# The capabilities let whoever may start the program look into every process, so
+# with them it is for one group only. A program that is there gives its up first.
+install: build ## install in PREFIX (/usr/local) below DESTDIR; SETCAP=1 GROUP=name to run without sudo
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 0755 $(PROGRAMS:%=$(BIN)/%) "$(DESTDIR)$(PREFIX)/bin"
+	@[ -z "$(SETCAP)" ] || [ "$(SETCAP)" = 1 ] || { echo "SETCAP is $(SETCAP), but must be 1, or left out" >&2; exit 2; }
+	@[ "$(SETCAP)" != 1 ] || { set -x; \
+		chgrp "$(GROUP)" "$(DESTDIR)$(PREFIX)/bin/ipcprobe"; \
+		chmod 0750 "$(DESTDIR)$(PREFIX)/bin/ipcprobe"; \
+		PATH="$$PATH:/usr/sbin:/sbin" setcap $(CAPABILITIES) "$(DESTDIR)$(PREFIX)/bin/ipcprobe"; }
 
 generate: ## compile the probes again and write their Go bindings (needs clang)
 	@$(DEPS) build generate
@@ -98,6 +119,10 @@ bench-load: ## the load generator in turn with a plain C client; SHAPE=16conn/64
 	@$(MAKE) -s -C gateway/peer DIR=$(TEST_BUILD)/peer
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-bench='BenchmarkAgainstC/$(SHAPE)' -benchtime=$(TURNS)x ./load
+
+# PKG=./folder/... and FUZZ=regexp narrow it down; see .ci/fuzz.
+fuzz: ## fuzz each parser in turn, FUZZTIME=5m each, and sum up
+	@GO="$(GO)" $(CURDIR)/.ci/fuzz "$(FUZZTIME)" "$(or $(FUZZ),.)"
 
 lint: ## gofmt, go vet, staticcheck, clang-format and the rules of the house
 	@$(DEPS) build lint

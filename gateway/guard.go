@@ -23,9 +23,10 @@ type guard struct {
 	hold *os.File // never written to; closed by the kernel when we end
 }
 
-// startGuard puts a guard into a process group. Without /bin/sh there is none:
+// startGuard puts a guard into a process group, under the user of the target: it
+// has to be allowed to end that, and nothing else. Without /bin/sh there is none:
 // then PR_SET_PDEATHSIG has to do.
-func startGuard(group int) (*guard, error) {
+func startGuard(group int, as *User) (*guard, error) {
 	wait, hold, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -34,6 +35,9 @@ func startGuard(group int) (*guard, error) {
 	cmd := exec.Command("/bin/sh", "-c", guardScript)
 	cmd.Dir, cmd.Env, cmd.Stdin = "/", []string{"PATH=/usr/bin:/bin"}, wait
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: group}
+	if as != nil {
+		cmd.SysProcAttr.Credential = as.credential()
+	}
 	if err := cmd.Start(); err != nil {
 		hold.Close()
 		return nil, err

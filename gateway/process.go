@@ -79,7 +79,7 @@ func launch(o StartOptions) (*Process, error) {
 		Pdeathsig: syscall.SIGTERM,
 	}
 	if o.User != nil {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: o.User.UID, Gid: o.User.GID, Groups: o.User.Groups}
+		cmd.SysProcAttr.Credential = o.User.credential()
 	}
 	var ours, theirs []*os.File
 	redirect := func(to io.Writer) (*os.File, error) {
@@ -104,7 +104,7 @@ func launch(o StartOptions) (*Process, error) {
 	}
 	started := make(chan error)
 	if err == nil {
-		go p.own(cmd, started, func() { closeEnds(ours) })
+		go p.own(cmd, o, started, func() { closeEnds(ours) })
 		err = <-started
 	}
 	closeEnds(theirs)
@@ -144,11 +144,17 @@ func (p *Process) awaitDrained(limit time.Duration) {
 // locked: PR_SET_PDEATHSIG is sent when the thread that forked ends, not the
 // process. The ended process is collected only after what it left behind was ended, so
 // that neither number can go to somebody else before.
-func (p *Process) own(cmd *exec.Cmd, started chan<- error, closeOutputs func()) {
+func (p *Process) own(cmd *exec.Cmd, o StartOptions, started chan<- error, closeOutputs func()) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	// What the target leaves behind becomes our child and can be ended.
 	err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	if o.Confined {
+		// The thread stays locked: it ends with this goroutine, and so does what
+		// it gave up.
+		err = errors.Join(err, confineThread(o.User != nil))
+	} else {
+		defer runtime.UnlockOSThread()
+	}
 	if err == nil {
 		err = cmd.Start()
 	}
@@ -161,7 +167,7 @@ func (p *Process) own(cmd *exec.Cmd, started chan<- error, closeOutputs func()) 
 	if s, err := readStat(p.pid); err == nil { // it exists until we collect it
 		p.start, p.session = s.Start, s.Session
 	}
-	if g, err := startGuard(p.pid); err == nil {
+	if g, err := startGuard(p.pid, o.User); err == nil {
 		p.guard = g
 	}
 	waited := make(chan struct{})

@@ -113,8 +113,8 @@ func processError(tried string, pid int, err error) *Error {
 // privilegeAdvice says how to get the right to look into other processes.
 func privilegeAdvice() string {
 	if os.Geteuid() != 0 {
-		return "run ipcprobe as root (sudo), or with CAP_SYS_PTRACE"
+		return "run ipcprobe as root (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
 	}
-	return "root is not enough here: this looks like a container without CAP_SYS_PTRACE, " +
-		"or a process that the system protects; run ipcprobe on the host, or with --cap-add SYS_PTRACE"
+	return "root is not enough here: this looks like a container without CAP_SYS_PTRACE or CAP_DAC_READ_SEARCH, " +
+		"or a process that the system protects; run ipcprobe on the host, or with --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH"
 }

@@ -29,14 +29,15 @@ const lookPace = 10 * time.Millisecond
 
 // StartOptions say what to start and how.
 type StartOptions struct {
-	Command []string      // program and arguments; the program is looked for in PATH
-	Env     []string      // its environment; nil: ours
-	Dir     string        // its working folder; empty: ours
-	User    *User         // under whom it runs; nil: as we do
-	Stdout  io.Writer     // where its output goes; nil: nowhere, straight from the kernel
-	Stderr  io.Writer     // also kept, its end, for messages; nil: kept only
-	Socket  string        // the socket to wait for; empty: the one that it opens
-	Ready   time.Duration // how long it may take to listen; 0: DefaultReady
+	Command  []string      // program and arguments; the program is looked for in PATH
+	Env      []string      // its environment; nil: ours
+	Dir      string        // its working folder; empty: ours
+	User     *User         // under whom it runs; nil: as we do
+	Confined bool          // it has no capability, also as root, and no way to gain one (no_new_privs)
+	Stdout   io.Writer     // where its output goes; nil: nowhere, straight from the kernel
+	Stderr   io.Writer     // also kept, its end, for messages; nil: kept only
+	Socket   string        // the socket to wait for; empty: the one that it opens
+	Ready    time.Duration // how long it may take to listen; 0: DefaultReady
 }
 
 // Start starts a target and waits until it, or a process that it started, also

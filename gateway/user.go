@@ -19,6 +19,11 @@ type User struct {
 	Reason   string   // why this user, for messages: "the user who called sudo"
 }
 
+// credential is what the kernel is told of the user.
+func (u *User) credential() *syscall.Credential {
+	return &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups}
+}
+
 // LoadUsers gives those under whom the load generator should try to run, the
 // best first. It runs without privileges where it can: under the user who
 // called sudo (SUDO_UID, SUDO_GID), then under the owner of the socket's file,
@@ -70,6 +75,22 @@ func LoadUsers(environ func(string) string, socket string, target *Target) []Use
 		rootReason = "the user who runs ipcprobe"
 	}
 	return append(list, User{Reason: rootReason + ", root"})
+}
+
+// SudoUser is who called sudo; nil when nobody did, or root. Variables that name
+// nobody are an error: what was to run as a user must not run as root instead.
+func SudoUser(environ func(string) string) (*User, error) {
+	if environ("SUDO_UID") == "" && environ("SUDO_GID") == "" {
+		return nil, nil
+	}
+	uid, gid, ok := sudoUser(environ)
+	if !ok {
+		return nil, fmt.Errorf("SUDO_UID and SUDO_GID are %q and %q, which is no user; unset them, or call sudo anew", environ("SUDO_UID"), environ("SUDO_GID"))
+	}
+	if uid == 0 {
+		return nil, nil
+	}
+	return &User{UID: uid, GID: gid, Groups: groupsOf(uid, gid), Reason: "the user who called sudo"}, nil
 }
 
 // sudoUser reads who called sudo. Both variables have to be there and valid.

@@ -19,7 +19,12 @@ import (
 func (p *Probes) CountRuns() (io.Closer, error) {
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 	if err != nil {
-		return nil, unsupported("turn on the statistics of BPF programs", err)
+		u := &Unsupported{Operation: "turn on the statistics of BPF programs", Need: "CAP_SYS_ADMIN", Err: err,
+			Remedy: "no other figure needs CAP_SYS_ADMIN; run it with sudo to have this one"}
+		if !refusedByRights(err) {
+			u.Need, u.Remedy = "Linux 5.8", "see `ipcprobe doctor`"
+		}
+		return nil, u
 	}
 	if err := p.objects.Rehearsing.Set(uint32(1)); err != nil {
 		return nil, errors.Join(fmt.Errorf("take stacks as in a slice: %w", err), stats.Close())

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
@@ -45,15 +44,12 @@ func Examine(btf string) []results.Check {
 	if err == nil && len(lacking) > 0 {
 		err = unix.EPERM
 	}
-	privileges := outcome("privileges", needsProbes+", CAP_SYS_PTRACE", err)
-	if len(lacking) > 0 {
-		privileges.Detail = "this process lacks " + strings.Join(lacking, ", ")
-	}
 	types := outcome("kernel type information", "CONFIG_DEBUG_INFO_BTF=y, or --btf FILE", examineBTF(btf))
 	if !types.Works {
 		types.Remedy = "give a file of it with --btf FILE"
 	}
-	checks := []results.Check{privileges, types}
+	checks := append(examinePrivileges(), types)
+	checks = append(checks, examineSettings(os.ReadFile)...)
 	if err := rlimit.RemoveMemlock(); err != nil {
 		checks = append(checks, outcome("memory lock limit", "CAP_SYS_RESOURCE, or Linux 5.11", err))
 	}
@@ -75,13 +71,19 @@ func Examine(btf string) []results.Check {
 	}
 	sampling := outcome("CPU samples (cpu-clock)", "Linux 5.8", refused)
 	sampling.Gives = "top functions, cpu.pb.gz"
-	names := outcome("kernel function names", "kptr_restrict 0, or 1 and CAP_SYSLOG", examineNames())
+	if err == nil && refusedByRights(refused) {
+		sampling.Remedy = samplingRemedy(os.ReadFile)
+	}
+	names := outcome("kernel function names", "CAP_SYSLOG, kptr_restrict below 2", examineNames())
 	names.Gives, names.Required = "names in kernel stacks", false
 	if !names.Works {
-		names.Remedy = "run with sudo; where that changes nothing: sysctl kernel.kptr_restrict=1"
+		names.Remedy = "run with sudo, or grant CAP_SYSLOG; where that changes nothing: sysctl kernel.kptr_restrict=1"
 	}
 	statistics := outcome("statistics of BPF programs", "Linux 5.8, CAP_SYS_ADMIN", examineStatistics())
 	statistics.Gives, statistics.Required = "ns per run of each probe", false
+	if !statistics.Works {
+		statistics.Remedy = "run with sudo, or do without: no other figure needs CAP_SYS_ADMIN"
+	}
 	return append(checks, sampling, names, statistics)
 }
 
@@ -130,7 +132,7 @@ func outcome(name, needs string, err error) results.Check {
 	check.Detail = brief(err)
 	var unsupported *Unsupported
 	switch {
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+	case refusedByRights(err):
 		check.Remedy = "run with sudo, or grant " + needsProbes
 	case errors.As(err, &unsupported):
 		check.Detail, check.Remedy = brief(unsupported.Err), "use a kernel that has it: "+needs
@@ -138,6 +140,11 @@ func outcome(name, needs string, err error) results.Check {
 		check.Remedy = "use a kernel that has it: " + needs
 	}
 	return check
+}
+
+// refusedByRights says whether the kernel refused for want of a privilege.
+func refusedByRights(err error) bool {
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
 }
 
 // examineBTF looks whether the kernel's types can be had.
@@ -220,31 +227,4 @@ func examineStatistics() error {
 		return err
 	}
 	return stats.Close()
-}
-
-// Privileged says whether this process has the capabilities that the probes
-// take, and which it lacks.
-func Privileged() (missing []string, err error) {
-	var data [2]unix.CapUserData
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return nil, fmt.Errorf("read this process's capabilities: %w", err)
-	}
-	has := func(capability int) bool {
-		return data[capability/32].Effective&(1<<(capability%32)) != 0
-	}
-	if has(unix.CAP_SYS_ADMIN) {
-		return nil, nil // covers all of them, as it did before 5.8
-	}
-	for _, want := range []struct {
-		capability int
-		name       string
-	}{
-		{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
-	} {
-		if !has(want.capability) {
-			missing = append(missing, want.name)
-		}
-	}
-	return missing, nil
 }

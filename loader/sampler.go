@@ -5,6 +5,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 	"unsafe"
 
@@ -53,7 +54,12 @@ func (s *sampler) attach() error {
 			continue // offline
 		}
 		if err != nil {
-			return unsupported("sample the target's CPU time", err)
+			refusal := unsupported("sample the target's CPU time", err)
+			var u *Unsupported
+			if refusedByRights(err) && errors.As(refusal, &u) {
+				u.Remedy = samplingRemedy(os.ReadFile)
+			}
+			return refusal
 		}
 		s.events = append(s.events, event)
 	}

@@ -62,6 +62,10 @@ func main() {
 
 // execute runs one command line and returns the exit code.
 func execute(args []string, stdout, stderr io.Writer) int {
+	if err := keepCapabilities(); err != nil {
+		fmt.Fprintf(stderr, "ipcprobe: %v\n", err)
+		return exitUsage
+	}
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	root := newRoot(stdout, stderr)

@@ -77,6 +77,7 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 		return nil, err
 	}
 	m := newMeasurement(o, s)
+	m.warnings = append(m.warnings, s.notes...)
 	err = m.watch(ctx, stderr)
 	words, stopErr := s.stop()
 	if err != nil {

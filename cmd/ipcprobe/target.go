@@ -8,13 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/gateway"
-	"github.com/ipcprobe/ipcprobe/loader"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
@@ -30,6 +28,7 @@ type server struct {
 	own     bool             // the reference gateway
 	output  *lastLine        // what the reference gateway's keeper says at its end
 	folder  string           // temporary, for the own gateway's socket
+	notes   []string         // warnings about how it was started
 }
 
 // findServer finds or starts what is to be measured.
@@ -115,43 +114,6 @@ func startServer(ctx context.Context, o *runOptions) (*server, error) {
 	}, nil
 }
 
-// startReference starts ipcgateway from beside this program.
-func startReference(ctx context.Context, o *runOptions) (*server, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find the reference gateway: %w", err)
-	}
-	program := filepath.Join(filepath.Dir(self), "ipcgateway")
-	if _, err := os.Stat(program); err != nil {
-		return nil, fmt.Errorf("start the reference gateway: %s is not there; build it with `make build`, or measure a server of yours with --pid or -- COMMAND", program)
-	}
-	folder, err := os.MkdirTemp("", "ipcprobe-")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder for the reference gateway's socket: %w", err)
-	}
-	// The load generator runs as somebody else and has to get to the socket.
-	if err := os.Chmod(folder, 0o755); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the folder of the reference gateway's socket: %w", err), os.RemoveAll(folder))
-	}
-	output := &lastLine{}
-	command := []string{program, "--socket", filepath.Join(folder, "gateway.sock"), "--build", o.build}
-	if o.noNATS {
-		command = append(command, "--no-nats")
-	}
-	process, err := gateway.Start(ctx, gateway.StartOptions{Command: command, Stdout: output})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(folder))
-	}
-	// Whoever may reach the folder is let in: the load generator is nobody.
-	if err := os.Chmod(process.Socket.Address, 0o666); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the reference gateway's socket: %w", err), process.Stop(grace), os.RemoveAll(folder))
-	}
-	return &server{
-		target: process.Target, socket: process.Socket, process: process,
-		own: true, output: output, folder: folder,
-	}, nil
-}
-
 // stop ends what we started, and nothing else. The words are what the
 // reference gateway said of its messages.
 func (s *server) stop() (words string, err error) {
@@ -203,18 +165,4 @@ func (l *lastLine) String() string {
 	defer l.mu.Unlock()
 	lines := bytes.Split(bytes.TrimSpace(l.text), []byte("\n"))
 	return string(lines[len(lines)-1])
-}
-
-// checkPrivileges says what this process lacks for a run, before anything is
-// started or written.
-func checkPrivileges() error {
-	missing, err := loader.Privileged()
-	if err != nil {
-		return err
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return fmt.Errorf("watching the kernel needs root, or %s, which this process lacks; run it with sudo, or see `ipcprobe doctor`",
-		strings.Join(missing, " and "))
 }

@@ -18,7 +18,7 @@ import (
 const kernelBound = 256 << 20
 
 // ErrHidden says that the kernel does not show its addresses to us.
-var ErrHidden = errors.New("kernel addresses are hidden (kernel.kptr_restrict)")
+var ErrHidden = errors.New("kernel addresses are hidden: seeing them takes CAP_SYSLOG, and kernel.kptr_restrict below 2")
 
 // Kernel names kernel addresses.
 type Kernel struct {

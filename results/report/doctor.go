@@ -67,11 +67,16 @@ func ailment(alike []results.Check) section {
 		title = truncate(clean(c.Name), 32, "…") + " and " + count(int64(more)) + " more"
 		var names []string
 		for _, a := range alike {
-			names = append(names, clean(a.Name))
+			names = append(names, lost(a))
 		}
 		list = append(list, fact{"these", say(strings.Join(names, ", "))})
-	} else if c.Needs != "" {
-		list = append(list, fact{"needs", say(c.Needs)})
+	} else {
+		if c.Needs != "" {
+			list = append(list, fact{"needs", say(c.Needs)})
+		}
+		if c.Gives != "" {
+			list = append(list, fact{"costs", say(c.Gives)})
+		}
 	}
 	if c.Detail != "" {
 		list = append(list, fact{"found", say(c.Detail)})
@@ -84,6 +89,14 @@ func ailment(alike []results.Check) section {
 		without = "a run can’t do its whole job without"
 	}
 	return section{title: title, remark: without, blocks: []block{list}}
+}
+
+// lost names a check, and what a run has not without it.
+func lost(c results.Check) string {
+	if c.Gives == "" {
+		return clean(c.Name)
+	}
+	return clean(c.Name) + " (" + clean(c.Gives) + ")"
 }
 
 func outcome(checks []results.Check) text {
