@@ -12,7 +12,8 @@
 //
 //	ready pid=4711 socket=/tmp/gateway.sock nats=nats://127.0.0.1:40001
 //
-// (nats=none with --no-nats). SIGTERM and SIGINT are passed on; when the gateway
+// (nats=none with --no-nats). SIGUSR1 takes the NATS server away, and the next one
+// brings it back on the same port. SIGTERM and SIGINT are passed on; when the gateway
 // has ended, a last line says how many requests it published, how many of them
 // reached the worker through NATS, and how many the worker answered:
 //

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ const pathMax = 107
 
 func main() {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
 	os.Exit(run(os.Args[1:], signals, os.Stdout, os.Stderr))
 }
 
@@ -111,7 +112,7 @@ func serve(o options, signals <-chan os.Signal, stdout, stderr io.Writer) (int, 
 	if err != nil {
 		return 0, err
 	}
-	stop := forward(signals, g.cmd.Process)
+	stop := forward(signals, g.cmd.Process, up, stderr)
 	defer stop()
 
 	if _, ok := g.line("ready"); !ok {
@@ -123,27 +124,38 @@ func serve(o options, signals <-chan os.Signal, stdout, stderr io.Writer) (int, 
 
 	published, told := g.line("done published=")
 	code := g.wait()
+	stop()
 	if up == nil {
 		return code, nil
 	}
 	return up.account(published, told, code, stdout, stderr), nil
 }
 
-// forward passes signals on to the gateway until stop is called.
-func forward(signals <-chan os.Signal, to *os.Process) (stop func()) {
+// forward passes signals on to the gateway until stop is called, which may be done
+// again. SIGUSR1 is not passed on: it takes NATS away, and the next one brings it
+// back, for whoever wants to see what an outage does.
+func forward(signals <-chan os.Signal, to *os.Process, up *upstream, stderr io.Writer) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
 			select {
 			case s := <-signals:
+				if s == syscall.SIGUSR1 {
+					if up != nil {
+						if err := up.toggle(); err != nil {
+							fmt.Fprintf(stderr, "ipcgateway: bring NATS back: %v\n", err)
+						}
+					}
+					continue
+				}
 				_ = to.Signal(s) // an error: it has ended already
 			case <-quit:
 				return
 			}
 		}
 	}()
-	return func() { close(quit); <-done }
+	return sync.OnceFunc(func() { close(quit); <-done })
 }
 
 // account prints the last line and returns the exit code, given the gateway's

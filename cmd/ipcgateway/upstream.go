@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -22,8 +23,10 @@ const payloadMax = 8 << 20
 // upstream is what stands behind the gateway: a NATS server and one worker,
 // which gives every task back as it came.
 type upstream struct {
-	server   *server.Server
+	server   *server.Server // nil while it is away
 	conn     *nats.Conn
+	port     int
+	delay    time.Duration
 	received atomic.Uint64 // tasks that reached the worker
 	answered atomic.Uint64 // tasks it answered
 }
@@ -31,28 +34,48 @@ type upstream struct {
 // openUpstream starts the server on a free loopback port, and the worker, which
 // takes delay for each answer.
 func openUpstream(delay time.Duration) (*upstream, error) {
+	u := &upstream{port: server.RANDOM_PORT, delay: delay}
+	if err := u.open(); err != nil {
+		return nil, err
+	}
+	u.port = u.server.Addr().(*net.TCPAddr).Port
+	return u, nil
+}
+
+// open starts the server on its port, and the worker.
+func (u *upstream) open() error {
 	ns, err := server.NewServer(&server.Options{
 		ServerName: "ipcgateway",
 		Host:       "127.0.0.1",
-		Port:       server.RANDOM_PORT,
+		Port:       u.port,
 		MaxPayload: payloadMax,
 		NoSigs:     true,
 		NoLog:      true,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start the NATS server: %w", err)
+		return fmt.Errorf("start the NATS server: %w", err)
 	}
-	u := &upstream{server: ns}
+	u.server = ns
 	ns.Start()
 	if !ns.ReadyForConnections(10 * time.Second) {
 		u.close()
-		return nil, errors.New("start the NATS server: it did not come up within 10 seconds")
+		return errors.New("start the NATS server: it did not come up within 10 seconds")
 	}
-	if err := u.work(delay); err != nil {
+	if err := u.work(u.delay); err != nil {
 		u.close()
-		return nil, fmt.Errorf("start the NATS worker: %w", err)
+		return fmt.Errorf("start the NATS worker: %w", err)
 	}
-	return u, nil
+	return nil
+}
+
+// toggle takes the server away, or brings it back on the same port. The gateway
+// notices, and comes back by itself.
+func (u *upstream) toggle() error {
+	if u.server == nil {
+		return u.open()
+	}
+	u.close()
+	return nil
 }
 
 // work subscribes the worker, inside this process, without a socket.
@@ -82,6 +105,9 @@ func (u *upstream) close() {
 	if u.conn != nil {
 		u.conn.Close()
 	}
-	u.server.Shutdown()
-	u.server.WaitForShutdown()
+	if u.server != nil {
+		u.server.Shutdown()
+		u.server.WaitForShutdown()
+	}
+	u.conn, u.server = nil, nil
 }

@@ -78,6 +78,44 @@ func replace(t *testing.T, u *upstream, work nats.MsgHandler) {
 	}
 }
 
+func TestNATSGoesAwayAndComesBack(t *testing.T) {
+	for _, build := range []string{"v1", "v2"} {
+		t.Run(build, func(t *testing.T) {
+			u, err := openUpstream(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer u.close()
+			socket := filepath.Join(t.TempDir(), "s")
+			p := peer.Start(t, "ready", peer.Reference(t, build), "--socket", socket, "--nats", u.url(), "--nats-timeout-ms", "500")
+			if code, body := submit(t, socket); code != wire.ResponseOK {
+				t.Fatalf("before: 0x%02x %s", code, body)
+			}
+			if err := u.toggle(); err != nil {
+				t.Fatal(err)
+			}
+			if code, body := submit(t, socket); code != wire.ResponseError {
+				t.Errorf("without NATS: 0x%02x %s", code, body)
+			}
+			if err := u.toggle(); err != nil {
+				t.Fatal(err)
+			}
+			for start := time.Now(); ; {
+				code, body := submit(t, socket)
+				if code == wire.ResponseOK {
+					break
+				}
+				if time.Since(start) > 20*time.Second {
+					t.Fatalf("NATS is back, but not for the gateway: 0x%02x %s", code, body)
+				}
+			}
+			if code := p.Stop(); code != 0 {
+				t.Errorf("exit code %d:\n%s", code, p.Output())
+			}
+		})
+	}
+}
+
 func TestNoNATSThere(t *testing.T) {
 	program := peer.Reference(t, "v1")
 	u, err := openUpstream(0)

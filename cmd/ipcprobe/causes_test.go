@@ -69,6 +69,13 @@ func checkNothing(t *testing.T, name string, d *results.Distribution) {
 // and returns the gateway's PID.
 func startGateway(t *testing.T, args ...string) int {
 	t.Helper()
+	_, pid := startKept(t, args...)
+	return pid
+}
+
+// startKept returns ipcgateway as well, the gateway's keeper.
+func startKept(t *testing.T, args ...string) (keeper *peer.Process, pid int) {
+	t.Helper()
 	program := filepath.Join(filepath.Dir(peer.Reference(t, "v1")), "ipcgateway")
 	if out, err := exec.Command("go", "build", "-o", program, "../ipcgateway").CombinedOutput(); err != nil {
 		t.Fatalf("build ipcgateway: %v\n%s", err, out)
@@ -83,5 +90,5 @@ func startGateway(t *testing.T, args ...string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pid
+	return p, pid
 }

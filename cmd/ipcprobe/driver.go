@@ -159,10 +159,13 @@ func (d *driver) whyEnded(ctx context.Context, err error) error {
 			return err
 		}
 	}
-	if len(d.m.slices) == 0 {
-		return fmt.Errorf("nothing was measured: %w", err)
+	switch {
+	case len(d.m.slices) > 0:
+		return nil
+	case d.m.broken != nil: // one cause, and not each step that failed of it
+		return fmt.Errorf("nothing was measured: %w", d.m.broken)
 	}
-	return nil
+	return fmt.Errorf("nothing was measured: %w", err)
 }
 
 // wait sleeps; its error says what ended the sleep early.

@@ -85,8 +85,21 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "ipcprobe: %v before there was anything to report\n", cut)
 		return signalBase + int(cut.signal)
 	}
-	fmt.Fprintf(stderr, "ipcprobe: %s\n", strings.TrimSpace(err.Error()))
+	fmt.Fprintf(stderr, "ipcprobe: %s\n", sayFewFiles(strings.TrimSpace(err.Error())))
 	return exitUsage
+}
+
+// fewFiles is what the system says, wherever it is, when a process may open no more.
+const fewFiles = "too many open files"
+
+// sayFewFiles gives an error that has this cause the one remedy that there is,
+// instead of what is to be done where the same step fails for another reason.
+func sayFewFiles(text string) string {
+	before, _, few := strings.Cut(text, fewFiles)
+	if !few || strings.Contains(text, "ulimit") {
+		return text
+	}
+	return before + fewFiles + "; let ipcprobe open more: ulimit -n 1024"
 }
 
 // withSignals ends the context on SIGINT, SIGTERM or SIGHUP; its cause names

@@ -5,6 +5,9 @@
 //   garbage    answers each request with bytes that are no frame
 //   silent     reads and never answers
 //   exit       ends at request number --at, with its answer unsent
+//   exec       becomes another program (sleep) at request number --at
+//   fork       well-behaved; a child that holds all its descriptors and does nothing
+//              is there from request number --at on
 //   fragile    well-behaved, but dies of SIGPIPE when a client goes before its answer
 //   chatty     well-behaved, but writes a line to standard output for each request
 //   two        well-behaved, on PATH and on PATH.2
@@ -23,6 +26,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 
 #include "wire.h"
 
@@ -70,6 +74,21 @@ static int put(int fd, const unsigned char *p, size_t len)
 	return 0;
 }
 
+// idle_child is there for 20 seconds at most, and not longer than its parent.
+static void idle_child(void)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		die("fork");
+	if (child > 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(20);
+	for (;;)
+		pause();
+}
+
 static int answer(int fd, const unsigned char *request, uint32_t size)
 {
 	static const char broken[] =
@@ -86,6 +105,12 @@ static int answer(int fd, const unsigned char *request, uint32_t size)
 		unlink(path);
 		exit(0);
 	}
+	if (is("exec") && seq >= at) {
+		execlp("sleep", "sleep", "20", (char *)NULL);
+		die("exec");
+	}
+	if (is("fork") && seq == at)
+		idle_child();
 	if (is("garbage"))
 		return put(fd, (const unsigned char *)"HTTP/1.1 400 Bad Request\r\n\r\n",
 			   28);
@@ -186,9 +211,9 @@ static void run(void)
 
 static bool known(void)
 {
-	static const char *const modes[] = {"close",   "garbage", "silent", "exit",
-					    "fragile", "chatty",  "two",    "none",
-					    "drip",    "half",	  "error",  "strict"};
+	static const char *const modes[] = {
+	    "close", "garbage", "silent", "exit",  "fragile", "chatty", "two",
+	    "none",  "drip",	"half",	  "error", "strict",  "exec",	"fork"};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (is(modes[i]))
@@ -228,7 +253,7 @@ int main(int argc, char **argv)
 		      "[--delay-us N]\n"
 		      "  modes: close garbage silent exit fragile chatty two none drip "
 		      "half error "
-		      "strict\n",
+		      "strict exec fork\n",
 		      stderr);
 		return 2;
 	}
