@@ -49,6 +49,9 @@ KERNEL_FLAGS ?=
 BENCH ?= .
 # Turns of each client and shape in bench-load, half a second each.
 TURNS ?= 15
+# Loads that interrupt-load interrupts, and the length of soak-load.
+ROUNDS ?= 200
+SOAK ?= 10m
 BENCH_FLAGS = -p=1 -run='^$$' -bench='$(BENCH)' -benchmem
 
 C_FILES = $(shell find bpf gateway loader -name '*.[ch]' | sort)
@@ -59,7 +62,8 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
-.PHONY: help run build install generate test test-pure test-kernel test-kernels bench bench-load fuzz lint fmt deps clean
+.PHONY: help run build install generate test test-pure test-kernel test-kernels bench bench-load bench-redis bench-arrivals \
+	soak-load interrupt-load fuzz lint fmt deps clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +127,19 @@ bench-load: ## the load generator in turn with a plain C client; SHAPE=16conn/64
 # PKG=./folder/... and FUZZ=regexp narrow it down; see .ci/fuzz.
 fuzz: ## fuzz each parser in turn, FUZZTIME=5m each, and sum up
 	@GO="$(GO)" $(CURDIR)/.ci/fuzz "$(FUZZTIME)" "$(or $(FUZZ),.)"
+
+bench-redis: ## the load generator in turn with redis-benchmark, on one redis-server; TURNS=15
+	@$(DEPS) test
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
+		-bench='BenchmarkAgainstRedis' -benchtime=$(TURNS)x ./load
+
+bench-arrivals: ## 10,000 to 100,000 arrivals/s as the kernel stamps them, ten seconds each: rate, send lag, distribution
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
+		-bench='BenchmarkArrivals/$(SHAPE)' -benchtime=1x ./load
+
+interrupt-load: build ## interrupt ROUNDS loads of a server that dies of SIGPIPE; it never does (ROUNDS=200)
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout=20m \
+		-run='TestInterruptedLoadsNeverKillTheServer' ./cmd/ipcprobe
 
 lint: ## gofmt, go vet, staticcheck, clang-format and the rules of the house
 	@$(DEPS) build lint

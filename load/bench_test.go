@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
+	"github.com/ipcprobe/ipcprobe/results"
 )
 
 // BenchmarkAgainstC runs this generator and the plain C client in turn, on one
@@ -75,18 +76,34 @@ func runC(b *testing.B, client string, o Options) speed {
 
 func runOurs(b *testing.B, o Options) speed {
 	b.Helper()
-	s, err := RunChild(b.Context(), SpawnOptions{
-		Executable: os.Args[0], Command: []string{}, Load: o,
-		Env: append(os.Environ(), "IPCPROBE_TEST_CHILD=1"), Stderr: os.Stderr,
-	}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := runChild(b, o)
 	n := s.Slice.Counts().OK
 	if n == 0 {
 		b.Fatal("no answers")
 	}
 	return speed{float64(n) / s.Slice.Seconds(), float64(s.Slice.GeneratorNs) / float64(n)}
+}
+
+// runChild makes a load in a process of its own, as `ipcprobe load` does.
+func runChild(tb testing.TB, o Options) Summary {
+	tb.Helper()
+	s, err := RunChild(tb.Context(), SpawnOptions{
+		Executable: os.Args[0], Command: []string{}, Load: o,
+		Env: append(os.Environ(), "IPCPROBE_TEST_CHILD=1"), Stderr: os.Stderr,
+	}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// measured is the measured part as one interval.
+func measured(s *Summary) results.Interval {
+	all := results.Interval{Start: s.Slice.Start, End: s.Slice.End}
+	for i := range s.Slice.Intervals {
+		all.Merge(&s.Slice.Intervals[i])
+	}
+	return all
 }
 
 func median(v []float64) float64 {

@@ -141,16 +141,3 @@ func FuzzParseRate(f *testing.F) {
 		}
 	})
 }
-
-// andersonDarling is the statistic A² of values against a distribution.
-func andersonDarling(values []float64, cdf func(float64) float64) float64 {
-	n := len(values)
-	sorted := sortedCopy(values)
-	sum := 0.0
-	for i, x := range sorted {
-		low := math.Max(cdf(x), 1e-300)
-		high := math.Max(1-cdf(sorted[n-1-i]), 1e-300)
-		sum += float64(2*i+1) * (math.Log(low) + math.Log(high))
-	}
-	return -float64(n) - sum/float64(n)
-}

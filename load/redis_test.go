@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"encoding/csv"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/gateway/peer"
+	"github.com/ipcprobe/ipcprobe/results/kerneltest"
+)
+
+// startRedis starts redis-server on a Unix socket and nothing else.
+func startRedis(tb testing.TB) (socket string) {
+	tb.Helper()
+	program := kerneltest.Tool(tb, "redis-server")
+	dir, err := os.MkdirTemp("", "redis") // TempDir can be too long for a socket
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "s")
+	p := peer.Launch(tb, program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir)
+	tb.Cleanup(func() { p.Stop() }) // before its folder is removed
+	for range 500 {
+		if _, err := os.Stat(socket); err == nil {
+			return socket
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	tb.Fatalf("redis-server is not ready:\n%s", p.Output())
+	return ""
+}
+
+// bout is what one client says of one turn.
+type bout struct {
+	rate     float64 // requests a second
+	p50, p99 float64 // of round trips, µs
+}
+
+// redisTurn lets redis-benchmark make so many requests.
+func redisTurn(tb testing.TB, socket, command string, pipeline int, requests int64) bout {
+	tb.Helper()
+	args := []string{"-s", socket, "-t", strings.ToLower(command), "-c", "50", "-P", strconv.Itoa(pipeline),
+		"-n", strconv.FormatInt(requests, 10), "--csv"}
+	out, err := exec.Command(kerneltest.Tool(tb, "redis-benchmark"), args...).Output()
+	if err != nil {
+		tb.Fatalf("redis-benchmark: %v", err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(out))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		tb.Fatalf("redis-benchmark said %q: %v", out, err)
+	}
+	say := map[string]float64{}
+	for i, name := range rows[0] {
+		say[name], _ = strconv.ParseFloat(rows[1][i], 64) // all but the first
+	}
+	b := bout{say["rps"], 1000 * say["p50_latency_ms"], 1000 * say["p99_latency_ms"]}
+	if b.rate <= 0 || b.p50 <= 0 || b.p99 <= 0 {
+		tb.Fatalf("redis-benchmark said %q", out)
+	}
+	return b
+}
+
+// ourTurn makes the same requests, byte by byte.
+func ourTurn(tb testing.TB, socket, command string, pipeline int, length time.Duration) bout {
+	tb.Helper()
+	o := Defaults()
+	o.Socket, o.Protocol, o.Connections, o.Pipeline = socket, "resp", 50, pipeline
+	o.Payload = command + " key:__rand_int__" // without -r it sends these very words
+	if command == "SET" {
+		o.Payload += " xxx"
+	}
+	o.Warmup, o.Duration = 0, length
+	s := runChild(tb, o)
+	if s.Totals.Counts.Failed() > 0 {
+		tb.Fatalf("%+v, %v", s.Totals.Counts, s.Totals.Answers)
+	}
+	trips := measured(&s).RoundTrip.Histogram()
+	return bout{
+		float64(s.Slice.Counts().OK) / s.Slice.Seconds(),
+		float64(trips.ValueAtQuantile(50)) / 1000, float64(trips.ValueAtQuantile(99)) / 1000,
+	}
+}
+
+// BenchmarkAgainstRedis runs this generator and redis-benchmark in turn on one
+// redis-server, 50 connections, and prints the medians of all turns and of their
+// ratios. Take -benchtime=9x or more; each turn is about a second.
+//
+// With a pipeline redis-benchmark sends so many requests at once, waits for all
+// their answers, and books for each of them the time to the batch's first answers;
+// this generator sends the next request as soon as an answer has come, and books
+// each on its own.
+func BenchmarkAgainstRedis(b *testing.B) {
+	socket := startRedis(b)
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "command\tpipeline\trequests/s\tredis-benchmark\tratio\tp50 µs\tredis-benchmark\tratio\tp99 µs\tredis-benchmark\tratio\t")
+	for _, command := range []string{"SET", "GET"} {
+		for _, pipeline := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%s/pipeline%d", command, pipeline), func(b *testing.B) {
+				requests := int64(ourTurn(b, socket, command, pipeline, 300*time.Millisecond).rate)
+				names := []string{"requests/s", "p50", "p99"}
+				ours, theirs, ratio := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
+				for turn := 0; b.Loop(); turn++ {
+					var we, they bout
+					if turn%2 == 0 {
+						they = redisTurn(b, socket, command, pipeline, requests)
+					}
+					we = ourTurn(b, socket, command, pipeline, time.Second)
+					if turn%2 == 1 {
+						they = redisTurn(b, socket, command, pipeline, requests)
+					}
+					pairs := [][2]float64{{we.rate, they.rate}, {we.p50, they.p50}, {we.p99, they.p99}}
+					for i, name := range names {
+						ours[name] = append(ours[name], pairs[i][0])
+						theirs[name] = append(theirs[name], pairs[i][1])
+						ratio[name] = append(ratio[name], pairs[i][0]/pairs[i][1])
+					}
+				}
+				b.ReportMetric(0, "ns/op")
+				fmt.Fprintf(table, "%s\t%d\t", command, pipeline)
+				for _, name := range names {
+					r := median(ratio[name])
+					fmt.Fprintf(table, "%.0f\t%.0f\t%.3f\t", median(ours[name]), median(theirs[name]), r)
+					b.ReportMetric(r, name+"-ratio")
+				}
+				fmt.Fprintln(table)
+			})
+		}
+	}
+	fmt.Println()
+	_ = table.Flush() // to standard output
+}
