@@ -137,6 +137,10 @@ bench-arrivals: ## 10,000 to 100,000 arrivals/s as the kernel stamps them, ten s
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-bench='BenchmarkArrivals/$(SHAPE)' -benchtime=1x ./load
 
+soak-load: build ## 100,000 requests/s for SOAK=10m, with what is resident of the generator every ten seconds
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_SOAK=$(SOAK) $(GO) test -p=1 -run='^$$' -timeout=60m \
+		-bench='BenchmarkSoak' -benchtime=1x ./cmd/ipcprobe
+
 interrupt-load: build ## interrupt ROUNDS loads of a server that dies of SIGPIPE; it never does (ROUNDS=200)
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout=20m \
 		-run='TestInterruptedLoadsNeverKillTheServer' ./cmd/ipcprobe

@@ -80,7 +80,7 @@ func TestASignalToTheChildChangesNothing(t *testing.T) {
 }
 
 // childOf waits for the only child of a process to serve as load generator.
-func childOf(t *testing.T, pid int) int {
+func childOf(t testing.TB, pid int) int {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
