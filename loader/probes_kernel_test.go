@@ -178,7 +178,7 @@ func everyRequestOfASliceIsSeenOnce(t *testing.T, rung Rung) {
 		t.Fatal(err)
 	}
 	if !loss.Reconciled || loss.Lost != 0 || loss.Seen == 0 {
-		t.Errorf("accounts: %+v", *loss)
+		t.Errorf("accounts: %+v", *loss) // on 7.3 some is lost where the guest is slow, and counted
 	}
 	checkCalls(t, probes, map[string]int64{"recvfrom": 3 * n, "sendto": 3 * n})
 }
