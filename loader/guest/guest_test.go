@@ -116,10 +116,11 @@ func TestTheTableSaysWhatEachKernelGives(t *testing.T) {
 	d := &results.Distribution{Count: 10}
 	good := func() *results.Result {
 		return &results.Result{
-			Run:  results.Run{Rung: "syscall"},
-			Join: &results.Join{Requests: 10, Matched: 10, MatchedPct: 100, Identity: 10},
-			Legs: &results.Legs{UntilTaken: d, ServiceTime: d, ReplyDelivery: d},
-			Loss: &results.Loss{Seen: 5, Filtered: 5, Reconciled: true},
+			Valid: true,
+			Run:   results.Run{Rung: "syscall"},
+			Join:  &results.Join{Requests: 10, Matched: 10, MatchedPct: 100, Identity: 10},
+			Legs:  &results.Legs{UntilTaken: d, ServiceTime: d, ReplyDelivery: d},
+			Loss:  &results.Loss{Seen: 5, Filtered: 5, Reconciled: true},
 		}
 	}
 	var out bytes.Buffer
