@@ -78,14 +78,6 @@ type reply struct {
 	body []byte
 }
 
-// sliceStore is what arrived of one slice: intervals as they came.
-type sliceStore struct {
-	slice    results.Slice
-	recorded bool
-	raw      []byte
-	sizes    []int
-}
-
 func newGenerator(control *os.File, command *exec.Cmd, o SpawnOptions) *Generator {
 	if o.MaxRecords <= 0 {
 		o.MaxRecords = 4_000_000

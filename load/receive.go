@@ -228,7 +228,7 @@ func (g *Generator) takeSlice(r reply) error {
 	return nil
 }
 
-// takeInterval keeps an interval as it came; End decodes it.
+// takeInterval keeps an interval; End decodes it.
 func (g *Generator) takeInterval(body []byte) error {
 	if len(body) < intervalHead {
 		return fmt.Errorf("read interval: %d bytes are too few", len(body))
@@ -237,9 +237,7 @@ func (g *Generator) takeInterval(body []byte) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if store := g.slices[index]; store != nil {
-		store.raw = append(store.raw, body...)
-		store.sizes = append(store.sizes, len(body))
-		return nil
+		return store.add(body)
 	}
 	late, _, err := readInterval(body)
 	if err != nil {
@@ -258,27 +256,6 @@ func (g *Generator) Late() []results.Interval {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.late
-}
-
-// decode makes a slice of what arrived of it. Intervals with the same number
-// are of several threads, and are added.
-func (s *sliceStore) decode() (results.Slice, error) {
-	slice, raw := s.slice, s.raw
-	at := map[int]int{}
-	for _, n := range s.sizes {
-		v, number, err := readInterval(raw[:n])
-		if err != nil {
-			return slice, err
-		}
-		raw = raw[n:]
-		if i, ok := at[number]; ok {
-			slice.Intervals[i].Merge(&v)
-			continue
-		}
-		at[number] = len(slice.Intervals)
-		slice.Intervals = append(slice.Intervals, v)
-	}
-	return slice, nil
 }
 
 // decode reads the JSON body of a message.

@@ -61,9 +61,9 @@ func (c *Counts) Add(other Counts) {
 // censored ones have not ended.
 func (c Counts) Failed() int64 { return c.Error + c.Timeout + c.Broken }
 
-// Interval is at most 100 ms of the client's view within one slice. Intervals
-// are the grain of the bootstrap and of latency.hlog. Only good answers are in
-// the histograms.
+// Interval is 100 ms of the client's view within one slice at most, or in a slice of
+// minutes some seconds. Intervals are the grain of the bootstrap and of latency.hlog.
+// Only good answers are in the histograms.
 type Interval struct {
 	Slice        int // Slice.Index
 	Start, End   int64

@@ -68,5 +68,6 @@ func TestFilesThatAreNoRecordsAreRefused(t *testing.T) {
 	checkRefusal(t, ipcprobe(t, "report", other), "not a sound record")
 	checkRefusal(t, ipcprobe(t, "report", filepath.Join(t.TempDir(), "none")), "no such file")
 	checkRefusal(t, ipcprobe(t, "report"), "arg")
+	checkRefusal(t, ipcprobe(t, "run", "--record", other), "ipcprobe load --record")
 	checkRefusal(t, ipcprobe(t, "load", "--socket", "/nonexistent/s", "--record", other, "--search", "p99<10ms"), "--record")
 }

@@ -76,6 +76,10 @@ neither it measures its own reference gateway.`,
 			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
 				return fmt.Errorf("unknown argument %q; a command to start stands behind --", args[0])
 			}
+			if c.Flags().Changed("record") {
+				return errors.New("--record is for `ipcprobe load`: a run keeps only the requests of its probed slices, and those no longer than it takes to join them; " +
+					"make the same load with `ipcprobe load --record FILE`, or leave it out")
+			}
 			for _, name := range []string{"socket", "out", "name"} {
 				if c.Flags().Changed(name) && c.Flag(name).Value.String() == "" {
 					return fmt.Errorf("--%s is empty; leave it out, or give it a value", name)
@@ -117,6 +121,9 @@ neither it measures its own reference gateway.`,
 	flags.StringVar(&o.allocator, "allocator", "", "with --heap: the allocator's `OBJECT` (libjemalloc.so.2) or the SYMBOL that stands\nfor malloc (je_malloc), where it isn't found")
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")
 	o.memory.flags(flags)
+	// Who knows it from load is told why it isn't here.
+	flags.String("record", "", "")
+	_ = flags.MarkHidden("record") // it was defined on the line above
 	flags.SortFlags = false
 	return command
 }
