@@ -39,7 +39,7 @@ func ComparisonJSON(w io.Writer, c *results.Comparison) error {
 	if err := enc.Encode(&doc); err != nil {
 		return fmt.Errorf("encode comparison: %w", err)
 	}
-	if _, err := w.Write(quiet(buf.Bytes())); err != nil {
+	if _, err := w.Write(results.QuietJSON(buf.Bytes())); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}
 	return nil

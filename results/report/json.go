@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -29,27 +27,10 @@ func JSON(w io.Writer, r *results.Result) error {
 	if err := enc.Encode(filled(r)); err != nil {
 		return fmt.Errorf("encode result: %w", err)
 	}
-	if _, err := w.Write(quiet(buf.Bytes())); err != nil {
+	if _, err := w.Write(results.QuietJSON(buf.Bytes())); err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
 	return nil
-}
-
-// quiet escapes what encoding/json leaves in strings and a terminal might act
-// on: DEL, the C1 controls and the marks of writing direction. U+FFFD is escaped
-// too, as encoding/json does where it first puts it for a broken byte.
-func quiet(doc []byte) []byte {
-	out := make([]byte, 0, len(doc))
-	for i := 0; i < len(doc); {
-		r, size := utf8.DecodeRune(doc[i:])
-		if r >= 0x7f && r <= 0x9f || r == utf8.RuneError || r > 0x9f && r < 0x10000 && unicode.Is(unicode.Cf, r) {
-			out = fmt.Appendf(out, `\u%04x`, r)
-		} else {
-			out = append(out, doc[i:i+size]...)
-		}
-		i += size
-	}
-	return out
 }
 
 // filled is a copy of r in which lists and tallies that the schema requires are

@@ -289,7 +289,7 @@ func LookJSON(w io.Writer, l *results.Look) error {
 	if err := enc.Encode(&line); err != nil {
 		return fmt.Errorf("encode a look: %w", err)
 	}
-	if _, err := w.Write(quiet(out.Bytes())); err != nil {
+	if _, err := w.Write(results.QuietJSON(out.Bytes())); err != nil {
 		return fmt.Errorf("write a look: %w", err)
 	}
 	return nil

@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -49,9 +50,14 @@ func Write(w io.Writer, requests []Request, o Options) error {
 		p.draw()
 		doc.Events = append(doc.Events, p.events...)
 	}
-	enc := json.NewEncoder(w)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetIndent("", " ")
-	if err := enc.Encode(&doc); err != nil {
+	err := enc.Encode(&doc)
+	if err == nil {
+		_, err = w.Write(results.QuietJSON(text.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("write the slowest requests: %w", err)
 	}
 	return nil
