@@ -12,8 +12,11 @@ import (
 	"os"
 )
 
-// maxNotes bounds the notes that are read of one segment or section.
+// maxNotes bounds the notes that are read of one segment.
 const maxNotes = 64 << 10
+
+// maxSegments bounds the program headers that are looked at; linkers make some 15.
+const maxSegments = 512
 
 // identifyExecutable reads an executable's build id (hex of the GNU note; empty
 // when there is none) and its width in bits (0 when it is no ELF file: then it
@@ -33,51 +36,60 @@ func identifyExecutable(path string) (buildID string, bits int, err error) {
 }
 
 // identifyELF is identifyExecutable for an open file, with an error for what is
-// no ELF file.
+// no ELF file. It reads the program headers alone, which what runs must have:
+// section headers may ask for any amount of memory.
 func identifyELF(r io.ReaderAt) (buildID string, bits int, err error) {
-	defer func() { // debug/elf is not written for hostile files
-		if p := recover(); p != nil {
-			buildID, bits, err = "", 0, fmt.Errorf("read ELF file: %v", p)
-		}
-	}()
-	f, err := elf.NewFile(r)
-	if err != nil {
-		return "", 0, err
+	var head [64]byte
+	if n, err := r.ReadAt(head[:], 0); n < 52 || string(head[:4]) != elf.ELFMAG {
+		return "", 0, fmt.Errorf("read ELF file: no header: %w", err)
 	}
-	bits = 64
-	if f.Class == elf.ELFCLASS32 {
-		bits = 32
+	order := binary.ByteOrder(binary.LittleEndian)
+	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
 	}
-	for _, p := range f.Progs { // what is loaded survives strip
-		if p.Type == elf.PT_NOTE {
-			if id := noteIn(p.Open(), p.Filesz, p.Align, f.ByteOrder); id != "" {
-				return id, bits, nil
-			}
-		}
+	in := programHeaders{file: r, order: order}
+	switch elf.Class(head[elf.EI_CLASS]) {
+	case elf.ELFCLASS64:
+		bits, in.offset, in.entry, in.count = 64, order.Uint64(head[32:]), order.Uint16(head[54:]), order.Uint16(head[56:])
+	case elf.ELFCLASS32:
+		bits, in.offset, in.entry, in.count = 32, uint64(order.Uint32(head[28:])), order.Uint16(head[42:]), order.Uint16(head[44:])
+	default:
+		return "", 0, errors.New("read ELF file: neither of 32 nor of 64 bits")
 	}
-	for _, s := range f.Sections {
-		if s.Type == elf.SHT_NOTE {
-			if id := noteIn(s.Open(), s.FileSize, s.Addralign, f.ByteOrder); id != "" {
-				return id, bits, nil
-			}
-		}
-	}
-	return "", bits, nil
+	return in.buildID(bits), bits, nil
 }
 
-func noteIn(r io.Reader, size, align uint64, order binary.ByteOrder) string {
-	if size > maxNotes {
-		size = maxNotes
+// programHeaders say where the program headers of an ELF file are.
+type programHeaders struct {
+	file         io.ReaderAt
+	order        binary.ByteOrder
+	offset       uint64
+	entry, count uint16
+}
+
+// buildID looks through the notes; empty where there is none.
+func (h programHeaders) buildID(bits int) string {
+	for i := range uint64(min(h.count, maxSegments)) {
+		var b [56]byte
+		if _, err := h.file.ReadAt(b[:bits*56/64], int64(h.offset+i*uint64(h.entry))); err != nil && err != io.EOF {
+			return ""
+		}
+		if elf.ProgType(h.order.Uint32(b[:])) != elf.PT_NOTE {
+			continue
+		}
+		var offset, size, align uint64
+		if bits == 64 {
+			offset, size, align = h.order.Uint64(b[8:]), h.order.Uint64(b[32:]), h.order.Uint64(b[48:])
+		} else {
+			offset, size, align = uint64(h.order.Uint32(b[4:])), uint64(h.order.Uint32(b[16:])), uint64(h.order.Uint32(b[28:]))
+		}
+		notes := make([]byte, min(size, maxNotes))
+		n, _ := h.file.ReadAt(notes, int64(offset)) // what is not there is no note
+		if id, err := parseBuildID(notes[:n], align, h.order); err == nil && id != "" {
+			return id
+		}
 	}
-	notes, err := io.ReadAll(io.LimitReader(r, int64(size)))
-	if err != nil {
-		return ""
-	}
-	id, err := parseBuildID(notes, align, order)
-	if err != nil {
-		return ""
-	}
-	return id
+	return ""
 }
 
 var errNotes = errors.New("parse ELF notes: cut short")

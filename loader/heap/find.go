@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipcprobe/ipcprobe/loader/image"
 	"github.com/ipcprobe/ipcprobe/loader/mapping"
 )
 
@@ -92,7 +93,11 @@ func checkClass(pid int) error {
 		return &Unmeasurable{Reason: "the target's program can't be opened", Err: err}
 	}
 	defer file.Close()
-	f, err := elf.NewFile(file)
+	info, err := file.Stat()
+	var f *elf.File
+	if err == nil {
+		f, err = image.Open(file, info.Size())
+	}
 	if err != nil {
 		return &Unmeasurable{Reason: "the target's program can't be read", Err: err}
 	}

@@ -10,12 +10,12 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/ipcprobe/ipcprobe/loader/image"
 	"github.com/ipcprobe/ipcprobe/loader/mapping"
 )
 
 const (
-	tableBound = 512 << 20 // the largest symbol table that is read, bytes
-	codeBound  = 4096      // of one function that is looked at, bytes
+	codeBound = 4096 // of one function that is looked at, bytes
 )
 
 // object is one file that the target has mapped.
@@ -45,29 +45,18 @@ func (o *object) read() (err error) {
 	if err != nil {
 		return err
 	}
-	if o.elf, err = elf.NewFile(o.file); err != nil {
+	if o.elf, err = image.Open(o.file, info.Size()); err != nil {
 		return err
 	}
-	for _, kind := range []elf.SectionType{elf.SHT_DYNSYM, elf.SHT_SYMTAB} {
-		section := o.elf.SectionByType(kind)
-		if section == nil {
+	for kind, names := range map[elf.SectionType]*map[string]elf.Symbol{elf.SHT_DYNSYM: &o.dynamic, elf.SHT_SYMTAB: &o.local} {
+		if o.elf.SectionByType(kind) == nil {
 			continue
 		}
-		if section.Size > uint64(info.Size()) || section.Size > tableBound {
-			return fmt.Errorf("a symbol table of %d bytes in a file of %d", section.Size, info.Size())
-		}
-		symbols, err := o.elf.DynamicSymbols()
-		if kind == elf.SHT_SYMTAB {
-			symbols, err = o.elf.Symbols()
-		}
-		if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		functions, err := image.Functions(o.elf, kind, info.Size())
+		if err != nil {
 			return err
 		}
-		if kind == elf.SHT_DYNSYM {
-			o.dynamic = byName(symbols)
-		} else {
-			o.local = byName(symbols)
-		}
+		*names = byName(functions)
 	}
 	return nil
 }
@@ -76,7 +65,7 @@ func (o *object) read() (err error) {
 func byName(symbols []elf.Symbol) map[string]elf.Symbol {
 	names := make(map[string]elf.Symbol)
 	for _, s := range symbols {
-		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Section == elf.SHN_UNDEF || s.Value == 0 {
+		if elf.ST_TYPE(s.Info) != elf.STT_FUNC {
 			continue
 		}
 		if before, known := names[s.Name]; known && elf.ST_BIND(before.Info) != elf.STB_LOCAL {

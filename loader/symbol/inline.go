@@ -19,6 +19,11 @@ const (
 	dwarfBound = 512 << 20
 	// dwarfTime is how long may be spent on the debug information of one object.
 	dwarfTime = 3 * time.Second
+	// rangesBound is the most bytes of the lists of ranges, of which one entry after
+	// the other may name the same; unitRanges is how many ranges of one unit's
+	// functions are kept.
+	rangesBound = 64 << 20
+	unitRanges  = 1 << 20
 	// inlineDepth and originHops bound what a broken file can ask for.
 	inlineDepth = 64
 	originHops  = 8
@@ -72,7 +77,8 @@ func (o *object) openLines() (l *lines, err error) {
 		if strings.HasPrefix(s.Name, ".debug_") || strings.HasPrefix(s.Name, ".zdebug_") {
 			found = found || strings.HasSuffix(s.Name, "debug_info")
 			total += s.Size // unpacked, as the header says
-			if s.FileSize > uint64(of.size) || total > dwarfBound {
+			lists := strings.HasSuffix(s.Name, "ranges") || strings.HasSuffix(s.Name, "rnglists")
+			if s.FileSize > uint64(of.size) || total > dwarfBound || lists && s.Size > rangesBound {
 				return nil, fmt.Errorf("read %s: %d bytes of debug information are too many", of.path, total)
 			}
 		}
@@ -150,9 +156,9 @@ func (l *lines) unit(address uint64, until time.Time) *unit {
 
 // readFunctions lists the definitions of a unit, whose root r has just given.
 func (l *lines) readFunctions(u *unit, r *dwarf.Reader, until time.Time) {
-	depth := 1
-	for n := 0; depth > 0; n++ {
-		if n%1024 == 0 && time.Now().After(until) {
+	depth, kept := 1, 0
+	for depth > 0 && kept < unitRanges {
+		if time.Now().After(until) {
 			return
 		}
 		e, err := r.Next()
@@ -168,6 +174,7 @@ func (l *lines) readFunctions(u *unit, r *dwarf.Reader, until time.Time) {
 		case dwarf.TagSubprogram:
 			if ranges, err := l.data.Ranges(e); err == nil && len(ranges) > 0 {
 				u.functions = append(u.functions, function{ranges, e.Offset})
+				kept += len(ranges)
 			}
 			r.SkipChildren()
 		case dwarf.TagNamespace, dwarf.TagClassType, dwarf.TagStructType, dwarf.TagModule:
@@ -191,8 +198,8 @@ func (l *lines) inlined(u *unit, at dwarf.Offset, address uint64, until time.Tim
 		return nil
 	}
 	frames := []results.Frame{l.frame(u, root)}
-	for n, depth := 0, 0; root.Children && depth >= 0 && len(frames) < inlineDepth; n++ {
-		if n%1024 == 1023 && time.Now().After(until) {
+	for depth := 0; root.Children && depth >= 0 && len(frames) < inlineDepth; {
+		if time.Now().After(until) {
 			break
 		}
 		e, err := r.Next()

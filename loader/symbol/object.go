@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/ipcprobe/ipcprobe/loader/image"
 )
 
 // object is one mapped file: what names the addresses in it. The headers are read
@@ -44,7 +46,7 @@ func openObject(file *os.File) (*object, error) {
 // newObject reads the headers of an ELF object of size bytes.
 func newObject(path string, file io.ReaderAt, size int64) (o *object, err error) {
 	defer guard(&err, path)
-	f, err := elf.NewFile(io.NewSectionReader(file, 0, size))
+	f, err := image.Open(file, size)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}

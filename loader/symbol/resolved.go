@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"io"
 	"slices"
+
+	"github.com/ipcprobe/ipcprobe/loader/image"
 )
 
 // relocationBound is the most bytes of relocations that are read of one object.
@@ -27,7 +29,7 @@ func (o *object) slots() []slot {
 	if o.elf.Class != elf.ELFCLASS64 {
 		return nil
 	}
-	symbols, err := o.dynamic()
+	symbols, err := image.Functions(o.elf, elf.SHT_DYNSYM, o.size)
 	if err != nil {
 		return nil
 	}
@@ -57,15 +59,6 @@ func (o *object) slots() []slot {
 		}
 	}
 	return out
-}
-
-func (o *object) dynamic() (symbols []elf.Symbol, err error) {
-	defer guard(&err, o.path)
-	s := o.elf.SectionByType(elf.SHT_DYNSYM)
-	if s == nil || s.Size > uint64(o.size) || s.Size > symbolBound || s.Flags&elf.SHF_COMPRESSED != 0 {
-		return nil, nil
-	}
-	return o.elf.DynamicSymbols()
 }
 
 // chosen says that a relocation holds what a resolver returned.

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ipcprobe/ipcprobe/loader/image"
 	"github.com/ipcprobe/ipcprobe/loader/unwind"
 )
-
-// symbolBound is the largest symbol table, in bytes, that is read of one file.
-const symbolBound = 512 << 20
 
 // Where a name comes from, in the order of preference at one address. A name that
 // others link to goes before one that the object keeps to itself.
@@ -68,35 +66,18 @@ func (o *object) functionRanges() (ranges unwind.Functions) {
 	return ranges
 }
 
-// symbols are the functions of one symbol table. A table that claims to be larger
-// than the file is refused before memory is asked for.
-func (o *object) symbols(kind elf.SectionType, rank uint8) (entries []entry, err error) {
-	defer guard(&err, o.path)
-	section := o.elf.SectionByType(kind)
-	if section == nil {
-		return nil, nil
+// symbols are the functions of one symbol table.
+func (o *object) symbols(kind elf.SectionType, rank uint8) ([]entry, error) {
+	found, err := image.Functions(o.elf, kind, o.size)
+	if err != nil {
+		err = fmt.Errorf("read %s: %w", o.path, err)
 	}
-	if section.Size > uint64(o.size) || section.Size > symbolBound || section.Flags&elf.SHF_COMPRESSED != 0 {
-		return nil, fmt.Errorf("read %s: a symbol table of %d bytes in a file of %d", o.path, section.Size, o.size)
-	}
-	read := o.elf.Symbols
-	if kind == elf.SHT_DYNSYM {
-		read = o.elf.DynamicSymbols
-	}
-	symbols, err := read()
-	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
-		return nil, fmt.Errorf("read %s: %w", o.path, err)
-	}
-	return functions(symbols, rank), nil
+	return functions(found, rank), err
 }
 
 func functions(symbols []elf.Symbol, rank uint8) []entry {
 	var entries []entry
 	for _, s := range symbols {
-		kind := elf.ST_TYPE(s.Info)
-		if (kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC) || s.Value == 0 || s.Section == elf.SHN_UNDEF {
-			continue
-		}
 		e := entry{start: s.Value, size: s.Size, name: s.Name, rank: rank}
 		if elf.ST_BIND(s.Info) == elf.STB_LOCAL {
 			e.rank += local
