@@ -52,6 +52,12 @@ func climb(options Options) (*loaded, error) {
 // offLadder says why no rung works. Where all fail alike, that is what to say.
 // given: the types came from a file.
 func offLadder(errs []error, given bool) error {
+	if _, err := os.Stat("/sys/kernel"); errors.Is(err, os.ErrNotExist) {
+		return &Unsupported{
+			Operation: "find what the kernel offers", Err: errors.New("/sys is not mounted here"),
+			Need: "sysfs, and tracefs in it", Remedy: "give this container the host's (podman run -v /sys:/sys:ro), or mount it",
+		}
+	}
 	// The last rung asks least of a kernel. What it lacks, all do.
 	least := errs[len(errs)-1:]
 	if _, err := btf.LoadKernelSpec(); err != nil && !given && everyIs(least, btf.ErrNotSupported, btf.ErrNotFound) {

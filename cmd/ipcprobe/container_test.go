@@ -159,7 +159,7 @@ func TestIpcprobeInAContainer(t *testing.T) {
 		want   string
 	}{
 		"with /sys":    {`mount --rbind /sys sys`, exitDone, "Where a request"},
-		"without /sys": {`:`, exitUsage, "ipcprobe: "},
+		"without /sys": {`:`, exitUsage, "/sys is not mounted here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			script := `set -e
