@@ -63,7 +63,7 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
 .PHONY: help run build install generate test test-pure test-kernel test-kernels bench bench-load bench-redis bench-arrivals \
-	soak-load interrupt-load fuzz lint fmt deps clean
+	soak soak-load interrupt-load fuzz lint fmt deps clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ bench-load: ## the load generator in turn with a plain C client; SHAPE=16conn/64
 	@$(MAKE) -s -C gateway/peer DIR=$(TEST_BUILD)/peer
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-bench='BenchmarkAgainstC/$(SHAPE)' -benchtime=$(TURNS)x ./load
+
+soak: build ## watch for twenty minutes, run 200 times, see that nothing grows (SOAK="120 20")
+	@$(AS_ROOT) .ci/soak $(SOAK)
 
 # PKG=./folder/... and FUZZ=regexp narrow it down; see .ci/fuzz.
 fuzz: ## fuzz each parser in turn, FUZZTIME=5m each, and sum up

@@ -155,6 +155,9 @@ func specFor(step step, options Options) (*ebpf.CollectionSpec, error) {
 	if options.tables != nil {
 		options.tables.size(spec)
 	}
+	for name, entries := range options.sizes {
+		spec.Maps[name].MaxEntries = entries
+	}
 	client, watching := uint32(options.Client), uint32(0)
 	if client == 0 {
 		client = ^client // 0 is the kernel's idle task

@@ -35,7 +35,8 @@ type Options struct {
 	// are on. Nil: the target is one process.
 	Children func() ([]int, error)
 
-	tables *tables // for the sizes of their maps; nil: no stacks are taken
+	tables *tables           // for the sizes of their maps; nil: no stacks are taken
+	sizes  map[string]uint32 // entries of maps that a test wants to fill; nil: as they are
 }
 
 // defaultTape holds the records of half a second at 400,000 requests/s.
