@@ -45,6 +45,7 @@ FUZZTIME ?= 5m
 # Packages that the test targets and bench take, and flags for their go test.
 PKG ?= ./...
 TEST_FLAGS ?=
+SOAK_FLAGS ?=
 KERNEL_FLAGS ?=
 BENCH ?= .
 # Turns of each client and shape in bench-load, half a second each.
@@ -124,8 +125,8 @@ bench-load: ## the load generator in turn with a plain C client; SHAPE=16conn/64
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-bench='BenchmarkAgainstC/$(SHAPE)' -benchtime=$(TURNS)x ./load
 
-soak: build ## watch for twenty minutes, run 200 times, see that nothing grows (SOAK="120 20")
-	@$(AS_ROOT) .ci/soak $(SOAK)
+soak: build ## watch for twenty minutes, run 200 times, see that nothing grows (SOAK_FLAGS="120 20")
+	@$(AS_ROOT) .ci/soak $(SOAK_FLAGS)
 
 # PKG=./folder/... and FUZZ=regexp narrow it down; see .ci/fuzz.
 fuzz: ## fuzz each parser in turn, FUZZTIME=5m each, and sum up
