@@ -64,7 +64,7 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
 .PHONY: help run build install generate test test-pure test-kernel test-kernels bench bench-load bench-redis bench-arrivals \
-	soak soak-load interrupt-load fuzz lint fmt deps clean
+	bench-search soak soak-load interrupt-load fuzz lint fmt deps clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +140,10 @@ bench-redis: ## the load generator in turn with redis-benchmark, on one redis-se
 bench-arrivals: ## 10,000 to 100,000 arrivals/s as the kernel stamps them, ten seconds each: rate, send lag, distribution
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-bench='BenchmarkArrivals/$(SHAPE)' -benchtime=1x ./load
+
+bench-search: build ## three searches on a server of known capacity: what they find, in percent of it
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m -count=3 \
+		-bench='BenchmarkSearch' -benchtime=1x ./cmd/ipcprobe
 
 soak-load: build ## 100,000 requests/s for SOAK=10m, with what is resident of the generator every ten seconds
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_SOAK=$(SOAK) $(GO) test -p=1 -run='^$$' -timeout=60m \

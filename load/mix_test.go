@@ -15,7 +15,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ipcprobe/ipcprobe/gateway/wire"
 	"github.com/ipcprobe/ipcprobe/results"
@@ -273,5 +275,44 @@ func TestAFolderIsSentInTurn(t *testing.T) {
 	}
 	if len(got) != 300 {
 		t.Errorf("%d requests, want 300", len(got))
+	}
+}
+
+// TestAKindCountsWhatWasSentOfIt: a server that takes nothing leaves requests behind
+// in the generator. What is taken back at the end was never sent, of no kind.
+func TestAKindCountsWhatWasSentOfIt(t *testing.T) {
+	for _, rate := range []string{"max", "20000"} {
+		var got [2]atomic.Int64 // of each kind, by length
+		s := startServer(t, func(s *testServer, c net.Conn, in *bufio.Reader) error {
+			for {
+				n, err := s.next(in)
+				if err != nil {
+					return err
+				}
+				got[min(1, n/1000)].Add(1)
+				time.Sleep(3 * time.Millisecond)
+				if _, err := c.Write(goodAnswer); err != nil {
+					return err
+				}
+			}
+		})
+		o := testOptions(s)
+		o.Mix, o.Rate, o.Pipeline, o.Connections = "50% 64, 50% 40KiB", rate, 64, 2
+		o.Payload, o.Duration, o.Timeout = Defaults().Payload, 200*time.Millisecond, time.Minute
+		sum, err := Run(t.Context(), o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := int64(1) // the server was tried with one
+		for k, one := range sum.Slice.Kinds {
+			all += one.Counts.Sent
+			// The gap between the slice's end and the stop may send a few more.
+			if seen := got[k].Load(); one.Counts.Sent > seen || one.Counts.Sent < seen-40 {
+				t.Errorf("rate %s: %d of kind %d were sent, the server got %d", rate, one.Counts.Sent, k, seen)
+			}
+		}
+		if c := sum.Totals.Counts; c.Sent != s.requests.Load() || all > c.Sent {
+			t.Errorf("rate %s: %d of all kinds were sent, %d in all, the server got %d", rate, all, c.Sent, s.requests.Load())
+		}
 	}
 }

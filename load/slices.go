@@ -42,7 +42,9 @@ func (w *worker) beginSlice(o order, now int64) {
 	}
 	w.current = <-w.mail.empty
 	if w.gapKinds != nil {
-		w.kinds = <-w.mail.emptyKinds
+		next := <-w.mail.emptyKinds
+		w.carry(w.gapKinds, next)
+		w.kinds = next
 	}
 	w.current.slice = o.Index
 	w.current.start, w.current.end = now, now+intervalNs
@@ -91,6 +93,7 @@ func (w *worker) endSlice(now int64) {
 	w.current = w.gap
 	ended := linger{open: true, slice: w.slice, kinds: w.kinds, end: now, until: now + w.timeoutNs()}
 	ended.slice.cpu = processCPU() - w.slice.cpu
+	w.carry(w.kinds, w.gapKinds)
 	w.kinds = w.gapKinds
 	w.slice = openSlice{index: outside, record: w.always, start: now}
 	w.past.add(&ended)
@@ -105,6 +108,21 @@ func (w *worker) endSlice(now int64) {
 		return
 	}
 	w.tellEnded(&ended)
+}
+
+// carry books the requests of which no byte was sent in another slice: they count
+// where they are sent, and where they are taken back they count nowhere.
+func (w *worker) carry(from, to []kindTally) {
+	if len(from) == 0 {
+		return
+	}
+	for _, c := range w.conns {
+		for i := c.unsent; c.fd >= 0 && i != c.tail; i++ {
+			k := c.at(i).kind
+			from[k].counts.Sent--
+			to[k].counts.Sent++
+		}
+	}
 }
 
 // tellEnded reports an ended slice, with the requests that were kept of it.
