@@ -34,7 +34,7 @@ func Open(path string) (*results.Result, error) {
 	if err != nil {
 		return nil, openError(tried, err)
 	}
-	root, err := os.OpenRoot(folder)
+	root, err := openPlace(folder)
 	if err != nil {
 		return nil, openError(tried, err)
 	}
@@ -94,6 +94,11 @@ func Decode(r io.Reader) (*results.Result, error) {
 }
 
 func openError(tried string, err error) *Error {
+	var known *Error
+	if errors.As(err, &known) {
+		known.Tried = tried
+		return known
+	}
 	e := &Error{Reason: NotARun, Tried: tried, Said: systemSaid(err), Err: err,
 		Next: "give the folder of a run, or its " + ResultFile}
 	switch {

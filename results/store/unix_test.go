@@ -53,6 +53,29 @@ func TestCreateRefusesALinkOfSomebodyElse(t *testing.T) {
 	}
 }
 
+func TestReadingRefusesALinkOfSomebodyElse(t *testing.T) {
+	kerneltest.Root(t)
+	base := t.TempDir()
+	stored(t, base+"/real", `{"schema_version":1}`, Options{})
+	mustLink(t, base+"/real", base+"/link")
+	for _, path := range []string{base + "/link", base + "/link/" + ResultFile} {
+		if _, err := Open(path); errors.Is(err, Link) {
+			t.Errorf("%s, through a link of root's: %v", path, err)
+		}
+	}
+	if err := os.Lchown(base+"/link", otherUID, otherGID); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{base + "/link", base + "/link/" + ResultFile} {
+		if _, err := Open(path); !errors.Is(err, Link) {
+			t.Errorf("open %s: %v", path, err)
+		}
+		if _, err := OpenFiles(path); !errors.Is(err, Link) {
+			t.Errorf("open the files of %s: %v", path, err)
+		}
+	}
+}
+
 func TestPipesAreRefusedWithoutWaiting(t *testing.T) {
 	base := t.TempDir()
 	if err := syscall.Mkfifo(base+"/run", 0o600); err != nil {
