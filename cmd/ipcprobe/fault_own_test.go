@@ -15,6 +15,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"github.com/ipcprobe/ipcprobe/gateway/peer"
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
@@ -154,4 +155,62 @@ func TestDescriptorsRunOut(t *testing.T) {
 		}
 	}
 	t.Error("128 descriptors are not enough")
+}
+
+func TestWhatIpcprobeStartedEndsWithItWhenItIsKilled(t *testing.T) {
+	kerneltest.Privileged(t)
+	folder := openFolder(t)
+	server := peer.Build(t, "stampserver")
+	c := command("run", "--quiet", "--duration", "30s", "--out", filepath.Join(folder, "run"), "--", server, "--socket", filepath.Join(folder, "s"))
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if len(programsOf(t, c.Process.Pid)) > 0 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	programs := programsOf(t, c.Process.Pid)
+	below := descendants(c.Process.Pid)
+	if len(below) < 3 { // the server, its guard, the load generator
+		t.Errorf("processes below it: %v", below)
+	}
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // it was killed
+	freed(t, programs)
+	for _, pid := range below {
+		gone := false
+		for range 500 {
+			if gone = syscall.Kill(pid, 0) != nil || zombie(pid); gone {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if !gone {
+			t.Errorf("process %d stays", pid)
+		}
+	}
+}
+
+// zombie says that a process has ended and waits to be collected.
+func zombie(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(text), ") Z ")
+}
+
+// descendants are the processes below another one.
+func descendants(pid int) (below []int) {
+	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children") // the pattern is right
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // a thread may end
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				below = append(append(below, child), descendants(child)...)
+			}
+		}
+	}
+	return below
 }
