@@ -36,7 +36,7 @@ func (m *machine) run() (int, error) {
 		"-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
 		"-kernel", m.kernel, "-initrd", m.initramfs,
 		// The emulated clock is right, however late it is looked at.
-		"-append", "console=ttyS0,115200 quiet panic=-1 oops=panic mitigations=off tsc=reliable rdinit=/init "+m.append)
+		"-append", "console=ttyS0,115200 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check rdinit=/init "+m.append)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	err := command.Run()
 	said, readErr := os.ReadFile(m.console)
