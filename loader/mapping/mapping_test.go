@@ -3,8 +3,10 @@
 package mapping
 
 import (
+	"fmt"
 	"os"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -74,6 +76,29 @@ func TestAReplacedFileIsRefused(t *testing.T) {
 	m := Mapping{Start: 1, End: 2, Path: path, Inode: "1"}
 	if _, err := Open(os.Getpid(), m); err == nil || !strings.Contains(err.Error(), "replaced") {
 		t.Errorf("a file with another inode opens: %v", err)
+	}
+}
+
+// TestAHundredThousandMappingsAreRead: more than the kernel lets a process have.
+func TestAHundredThousandMappingsAreRead(t *testing.T) {
+	const lines = 100_000
+	var text strings.Builder
+	for i := range lines {
+		fmt.Fprintf(&text, "%x-%x r-xp 00000000 fe:01 %d    /%s\n", i<<12, (i+1)<<12, i, strings.Repeat("x", 200))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	mappings, err := Parse(strings.NewReader(text.String()))
+	runtime.ReadMemStats(&after)
+	if err != nil || len(mappings) != lines {
+		t.Errorf("%d mappings, want %d: %v", len(mappings), lines, err)
+	}
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 20*uint64(text.Len()) {
+		t.Errorf("took %d MiB of memory for a text of %d MiB", taken>>20, text.Len()>>20)
+	}
+	// A line that no kernel writes ends the reading, and not the memory.
+	if _, err := Parse(strings.NewReader("0-1 r-xp 0 0 0 /" + strings.Repeat("x", 10<<20))); err == nil {
+		t.Error("a line of 10 MiB was taken")
 	}
 }
 

@@ -172,3 +172,15 @@ func TestTheVDSOAndTheChosenMemcpyHaveNames(t *testing.T) {
 		t.Errorf("program: %+v", m)
 	}
 }
+
+func FuzzKernel(f *testing.F) {
+	f.Add("ffffffff81000000 T startup_64\nffffffffc0000010 t nf_hook\t[nf_tables]\n", uint64(0xffffffff81000004))
+	f.Add("0000000000000000 T startup_64\n", uint64(5))
+	f.Add("x y\n\n1 T", uint64(0))
+	f.Fuzz(func(t *testing.T, text string, address uint64) {
+		k, err := readKernel(strings.NewReader(text))
+		if k == nil || k.Frame(address).Function == "" {
+			t.Fatalf("an address has no name: %v", err)
+		}
+	})
+}
