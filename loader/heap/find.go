@@ -39,6 +39,13 @@ type Place struct {
 	key      string
 }
 
+// What a target may make us keep: files held open, and notes on those that could
+// not be read.
+const (
+	objectBound = 2048
+	noteBound   = 16
+)
+
 // maxHelpers is HELPERS of bpf/heap/src/state.h.
 const maxHelpers = 8
 
@@ -126,8 +133,15 @@ func openObjects(pid int) (objects []*object, notes []string, err error) {
 		if !m.File() || seen[m.Key()] {
 			continue
 		}
+		if len(seen) >= objectBound {
+			notes = append(notes, fmt.Sprintf("no allocator was looked for in more than %d of the target's files", objectBound))
+			break
+		}
 		seen[m.Key()] = true
 		o, err := openObject(pid, m)
+		if err != nil && len(notes) >= noteBound {
+			continue
+		}
 		if err != nil {
 			notes = append(notes, fmt.Sprintf("no allocator was looked for in one of the target's files: %v", err))
 			continue

@@ -17,6 +17,15 @@ import (
 // vdsoBound is the largest [vdso] that is read out of the target's memory.
 const vdsoBound = 1 << 20
 
+// What a target may make us keep: files held open, each with its symbols, mappings
+// that are gone, and reasons why one look at its files failed. The largest desktop
+// programs map some 400 files.
+const (
+	objectBound  = 2048
+	goneBound    = 1 << 16
+	problemBound = 16
+)
+
 // Process names the user addresses of one process. It is not safe for concurrent
 // use.
 type Process struct {
@@ -60,13 +69,25 @@ func (p *Process) Refresh() error {
 	if err != nil {
 		return err
 	}
+	return p.take(mappings)
+}
+
+// take follows the process to what it has mapped now.
+func (p *Process) take(mappings []mapping.Mapping) error {
 	if len(mappings) == 0 || slices.Equal(mappings, p.mappings) {
 		return nil // ending, or as before: keep what is known
 	}
+	now := make(map[mapping.Mapping]struct{}, len(mappings))
+	for _, m := range mappings {
+		now[m] = struct{}{}
+	}
 	for _, m := range p.mappings {
-		if !slices.Contains(mappings, m) {
+		if _, stays := now[m]; !stays {
 			p.gone = append(p.gone, m)
 		}
+	}
+	if more := len(p.gone) - goneBound; more > 0 {
+		p.gone = slices.Delete(p.gone, 0, more)
 	}
 	p.mappings = mappings
 	p.findProgram()
@@ -77,8 +98,14 @@ func (p *Process) Refresh() error {
 		if _, known := p.objects[key]; known || key == "" {
 			continue
 		}
+		if len(p.objects) >= objectBound {
+			errs = append(errs, fmt.Errorf("name functions: the target maps more than %d files; those of the others have no names", objectBound))
+			break
+		}
 		o, err := p.open(m)
-		errs = append(errs, err)
+		if len(errs) < problemBound {
+			errs = append(errs, err)
+		}
 		p.objects[key] = o
 	}
 	return errors.Join(errs...)
