@@ -235,3 +235,21 @@ func TestNATSGoesAwayInTheMiddle(t *testing.T) {
 		t.Errorf("the gateway did not live on:\n%s", keeper.Output())
 	}
 }
+
+func TestAWatchedTargetThatIsStopped(t *testing.T) {
+	kerneltest.Privileged(t)
+	server := startForeign(t)
+	var out, errs bytes.Buffer
+	c := command("watch", "--pid", strconv.Itoa(server.Pid), "--interval", "200ms", "--duration", "3s")
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	signalTo(t, server.Pid, syscall.SIGSTOP)
+	time.Sleep(500 * time.Millisecond)
+	signalTo(t, server.Pid, syscall.SIGCONT)
+	if err := c.Wait(); err != nil || !strings.Contains(errs.String(), "the target was stopped") {
+		t.Errorf("%v\n%s%s", err, out.String(), errs.String())
+	}
+}

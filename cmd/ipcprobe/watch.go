@@ -101,6 +101,8 @@ func watch(ctx context.Context, o *watchOptions, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer watcher.Close()
+	vigil := gateway.StartVigil(s.target)
+	defer vigil.Close()
 	of := observing{server: s, watcher: watcher, hooking: &o.hooking}
 	var warnings []string
 	of.warn = func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
@@ -122,7 +124,12 @@ func watch(ctx context.Context, o *watchOptions, stdout, stderr io.Writer) (err 
 	err = newLooker(observer, memory, o).run(ctx, sink.show)
 	told := ctx.Err() != nil
 	// The screen must be gone before anything is said.
-	return errors.Join(sink.close(), watchEnd(told, watcher, err, stderr))
+	closed := sink.close()
+	vigil.Close()
+	for _, happened := range vigil.Disturbances() {
+		fmt.Fprintf(stderr, "ipcprobe: %s\n", happened)
+	}
+	return errors.Join(closed, watchEnd(told, watcher, err, stderr))
 }
 
 // watchEnd tells the ends that are none of ours from failures.
