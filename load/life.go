@@ -34,7 +34,7 @@ func (w *worker) look(now int64) {
 	}
 	if len(w.parked) > 0 {
 		w.lookAt = now + soonNs
-		w.readParked()
+		w.readParked(now)
 	}
 	if now >= w.scanAt {
 		w.scanAt = now + min(lookNs, w.timeoutNs()/8)

@@ -20,10 +20,13 @@ const parkedMost = 256
 // not ignore SIGPIPE dies of that: a server that was stopped for longer than a
 // timeout (a debugger, a freezer, a SIGSTOP) would be killed by our hanging up. So
 // the socket stays open until the answers have come, the server has hung up, or
-// the load ends; what comes on it is read and counts for nothing more.
+// the load ends; what comes on it is read and counts for nothing more. A server that
+// answers others for several timeouts, and this one not, has forgotten it: it is
+// closed then, and holds no place at the server for nothing.
 type parked struct {
 	fd     int32
-	owed   int // whole requests that are not answered
+	passed int64 // ns in which the server answered others
+	owed   int   // whole requests that are not answered
 	cursor wire.Cursor
 	keep   []byte // received, not made an answer of yet
 }
@@ -53,10 +56,15 @@ func (w *worker) park(c *conn) {
 
 // readParked takes what has come on parked connections and closes those on which
 // nothing is owed any more.
-func (w *worker) readParked() {
+func (w *worker) readParked(now int64) {
+	passed := min(now-w.parkedAt, lookNs)
+	w.parkedAt = now
 	for i := range w.parked {
 		p := &w.parked[i]
-		if !w.readOneParked(p) {
+		if now-w.lastIn < w.timeoutNs() {
+			p.passed += passed
+		}
+		if !w.readOneParked(p) || p.passed > patient*w.timeoutNs() {
 			unix.Close(int(p.fd))
 			p.fd = -1
 		}
@@ -75,7 +83,7 @@ func (w *worker) readOneParked(p *parked) bool {
 		case errno != 0 || n == 0:
 			return false
 		}
-		w.lastIn = w.clock.now()
+		w.lastIn, p.passed = w.clock.now(), 0
 		left := w.buffer[:kept+n]
 		for len(left) > 0 && p.owed > 0 {
 			step, err := w.codec.Next(left, &p.cursor)

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -50,5 +51,43 @@ func TestAServerThatStoodStillIsNotHungUpOn(t *testing.T) {
 				t.Errorf("the accounts don't add up: %+v", c)
 			}
 		})
+	}
+}
+
+// TestAForgottenRequestHoldsNoPlace: a server that never answers one request, and
+// all others, does not keep the connection of that one until the load ends.
+func TestAForgottenRequestHoldsNoPlace(t *testing.T) {
+	var forgot atomic.Bool
+	var freedAt atomic.Int64 // requests that were there when it was closed
+	s := startServer(t, func(s *testServer, c net.Conn, in *bufio.Reader) error {
+		mine := false
+		for {
+			if _, err := s.next(in); err != nil {
+				if mine {
+					freedAt.Store(s.requests.Load())
+				}
+				return err
+			}
+			if s.requests.Load() > 50 && forgot.CompareAndSwap(false, true) {
+				mine = true
+			}
+			if mine {
+				continue
+			}
+			if _, err := c.Write(goodAnswer); err != nil {
+				return err
+			}
+		}
+	})
+	o := testOptions(s)
+	o.Rate, o.Connections, o.Requests = "2000", 4, 0
+	o.Timeout, o.Duration = 100*time.Millisecond, 3*time.Second
+	sum, err := Run(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	if freed, all := freedAt.Load(), s.requests.Load(); freed == 0 || freed >= all || sum.Totals.Reconnects == 0 {
+		t.Errorf("closed at request %d of %d; %d connections opened again", freed, all, sum.Totals.Reconnects)
 	}
 }

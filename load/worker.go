@@ -36,13 +36,14 @@ type worker struct {
 	number int // among the engine's workers
 	mail   *mailbox
 
-	epoll  epoll
-	events []event
-	conns  []*conn
-	parked []parked // given up, and owed answers
-	batch  []byte   // the frame, over and over: several requests in one send
-	maker  *maker   // of requests that differ; nil when all are the same
-	buffer []byte   // what is being received
+	epoll    epoll
+	events   []event
+	conns    []*conn
+	parked   []parked // given up, and owed answers
+	parkedAt int64    // when those were looked at last
+	batch    []byte   // the frame, over and over: several requests in one send
+	maker    *maker   // of requests that differ; nil when all are the same
+	buffer   []byte   // what is being received
 
 	// The schedule of an open loop, and the think times of a closed one.
 	schedule *Schedule
