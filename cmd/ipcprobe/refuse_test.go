@@ -90,7 +90,7 @@ func TestTargetsThatCannotBeMeasuredAreRefused(t *testing.T) {
 	}{
 		"no such process":         {pid: 1 << 22, want: "process"},
 		"kernel thread":           {pid: 2, want: "kernel thread"},
-		"listens on no socket":    {pid: sleeper.Process.Pid, want: "no Unix stream socket"},
+		"listens on no socket":    {pid: sleeper.Process.Pid, want: "no Unix socket"},
 		"listens on several":      {pid: two.Pid, want: "--socket"},
 		"not a socket of its own": {pid: two.Pid, args: []string{"--socket", "/nonexistent"}, want: "/nonexistent"},
 		"path too long":           {pid: two.Pid, args: []string{"--socket", "/" + strings.Repeat("x", 107)}, want: "107"},
