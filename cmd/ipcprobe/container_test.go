@@ -94,7 +94,7 @@ func TestATargetInAContainerIsMeasured(t *testing.T) {
 			t.Fatalf("%s: %s and %s, %v, %v", space, ours, theirs, err, theirErr)
 		}
 	}
-	r := measureLenient(t, "--pid", strconv.Itoa(pid), "--duration", "3s", "--warmup", "100ms", "--rate", "max", "--budget", "50")
+	r := measureLenient(t, "--pid", strconv.Itoa(pid), "--duration", "3s", "--warmup", "100ms", "--rate", "max", "--budget", "50", "--profile-hz", "997")
 	if r.Join == nil || r.Join.MatchedPct < 99.9 || r.Legs == nil || r.Load.Requests.OK == 0 || r.Load.Requests.Failed() > 0 {
 		t.Errorf("join %+v, requests %+v", r.Join, r.Load.Requests)
 	}
