@@ -94,7 +94,11 @@ generate: ## compile the probes again and write their Go bindings (needs clang)
 	@$(DEPS) build generate
 	$(GO) generate ./bpf/...
 
-test: build test-pure test-kernel ## every test: the pure ones, then those that need root
+# A package of the kernel tier has all its tests run there, the pure ones too.
+test: build ## every test: the pure ones, then those that need root
+	@kernel=$$($(LIST_KERNEL_PACKAGES)); pure=$$($(GO) list $(PKG) | grep -vxF "$$kernel" || true); \
+		[ -z "$$pure" ] || $(MAKE) test-pure PKG="$$(echo $$pure)"
+	@$(MAKE) test-kernel
 
 test-pure: ## the tests that need no privilege
 	@IPCPROBE_TIER=pure $(GO) test $(TEST_FLAGS) $(PKG)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -25,30 +26,54 @@ import (
 // hundredth is logged and not judged.
 func TestTheKernelsStampsAreTheServersOwn(t *testing.T) {
 	kerneltest.Privileged(t)
-	// A size and how much of it the server reads at a time; 0: what is there. 1 MiB
-	// never comes in one piece: the kernel takes some 200 KiB of a send at a time.
-	for _, size := range []struct{ payload, read string }{
-		{"64", "0"}, {"64", "23"}, {"16KiB", "3000"}, {"1MiB", "0"},
-	} {
+	for _, shape := range stampedShapes() {
+		t.Run(fmt.Sprintf("%s in reads of %s, %d connections, pipeline %d", shape.payload, shape.read, shape.connections, shape.pipeline), func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), "stamps")
+			server, _ := startPeer(t, "stampserver", "--log", log, "--busy-us", "5", "--read-bytes", shape.read)
+			_, joined := measureHere(t, server.Pid, false, "--payload", shape.payload,
+				"--connections", fmt.Sprint(shape.connections), "--pipeline", fmt.Sprint(shape.pipeline), "--timeout", "20s")
+			if code := server.Stop(); code != 0 {
+				t.Fatalf("the server ended with %d:\n%s", code, server.Output())
+			}
+			stamps, err := peer.ReadStamps(log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareStamps(t, joined, stamps)
+		})
+	}
+}
+
+// everyShape has the tests that go through many shapes go through all of them.
+var everyShape = flag.Bool("every-shape", false, "hold figures against their oracles in every shape, which takes minutes")
+
+// A stampedShape is a load and how much of it the server reads at a time; 0: what
+// is there. 1 MiB never comes in one piece: the kernel takes some 200 KiB of a send
+// at a time.
+type stampedShape struct {
+	payload, read         string
+	connections, pipeline int
+}
+
+// stampedShapes are all shapes, or as many as show each size, number of connections
+// and pipeline at least once.
+func stampedShapes() []stampedShape {
+	some := []stampedShape{
+		{"64", "0", 1, 1}, {"64", "0", 60, 8}, {"64", "23", 16, 8}, {"16KiB", "3000", 60, 1},
+		{"16KiB", "3000", 1, 8}, {"1MiB", "0", 16, 1},
+	}
+	if !*everyShape {
+		return some
+	}
+	var all []stampedShape
+	for _, size := range [][2]string{{"64", "0"}, {"64", "23"}, {"16KiB", "3000"}, {"1MiB", "0"}} {
 		for _, connections := range []int{1, 16, 60} {
 			for _, pipeline := range []int{1, 8} {
-				t.Run(fmt.Sprintf("%s in reads of %s, %d connections, pipeline %d", size.payload, size.read, connections, pipeline), func(t *testing.T) {
-					log := filepath.Join(t.TempDir(), "stamps")
-					server, _ := startPeer(t, "stampserver", "--log", log, "--busy-us", "5", "--read-bytes", size.read)
-					_, joined := measureHere(t, server.Pid, false, "--payload", size.payload,
-						"--connections", fmt.Sprint(connections), "--pipeline", fmt.Sprint(pipeline), "--timeout", "20s")
-					if code := server.Stop(); code != 0 {
-						t.Fatalf("the server ended with %d:\n%s", code, server.Output())
-					}
-					stamps, err := peer.ReadStamps(log)
-					if err != nil {
-						t.Fatal(err)
-					}
-					compareStamps(t, joined, stamps)
-				})
+				all = append(all, stampedShape{size[0], size[1], connections, pipeline})
 			}
 		}
 	}
+	return all
 }
 
 // measureHere measures in this process, all of it probed, and returns every joined
