@@ -287,15 +287,26 @@ int main(int argc, char **argv)
 	struct sigaction stop = {.sa_handler = on_signal};
 	struct sigaction question = {.sa_handler = on_question};
 
+	sigset_t heard, none;
+
 	options = read_options(argc, argv);
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGUSR1, &question, NULL);
+	/* Signals are let in while it waits, and at no other time: none is missed. */
+	sigemptyset(&none);
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGTERM);
+	sigaddset(&heard, SIGINT);
+	sigaddset(&heard, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &heard, NULL);
 	polled[0] = (struct pollfd){.fd = listen_on(options.path), .events = POLLIN};
 	tell("ready");
 	while (ended != 1) {
-		if (poll(polled, used, -1) < 0 && errno != EINTR)
-			die("poll");
+		int n = ppoll(polled, used, NULL, &none);
+
+		if (n < 0 && errno != EINTR)
+			die("ppoll");
 		if (ended == 2) {
 			ended = 0;
 			tell("now");
@@ -303,11 +314,11 @@ int main(int argc, char **argv)
 		}
 		if (ended)
 			break;
-		for (nfds_t i = used - 1; i > 0; i--)
+		for (nfds_t i = used - 1; n > 0 && i > 0; i--)
 			if (polled[i].revents &&
 			    answer(polled[i].fd, &connections[i - 1]) < 0)
 				drop(i);
-		if (polled[0].revents)
+		if (n > 0 && polled[0].revents)
 			admit();
 	}
 	unlink(options.path);

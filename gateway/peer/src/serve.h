@@ -70,15 +70,22 @@ static void serve(const char *path, int (*handle)(int fd))
 	struct pollfd polled[SERVED_CONNECTIONS + 1];
 	unsigned long requests = 0;
 	struct rusage used;
+	sigset_t heard, none;
 	nfds_t count = 1;
 
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
+	/* Signals are let in while it waits, and at no other time: none is missed. */
+	sigemptyset(&none);
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGTERM);
+	sigaddset(&heard, SIGINT);
+	sigprocmask(SIG_BLOCK, &heard, NULL);
 	polled[0] = (struct pollfd){.fd = listen_on(path), .events = POLLIN};
 	printf("ready pid=%d socket=%s\n", (int)getpid(), path);
 	fflush(stdout);
 	while (!serve_ended) {
-		if (poll(polled, count, -1) < 0)
+		if (ppoll(polled, count, NULL, &none) < 0)
 			continue;
 		for (nfds_t i = count - 1; i > 0; i--) {
 			if (!polled[i].revents)
