@@ -243,6 +243,8 @@ type ProbeThread struct {
 	SleptIn           uint32
 	Slice             uint32
 	Slot              uint32
+	CallsLeft         uint32
+	CallsGap          uint32
 	Heard             uint8
 	AnsweredBy        uint8
 	Asked             uint8

@@ -175,6 +175,8 @@ type MemoryThread struct {
 	SleptIn           uint32
 	Slice             uint32
 	Slot              uint32
+	CallsLeft         uint32
+	CallsGap          uint32
 	Heard             uint8
 	AnsweredBy        uint8
 	Asked             uint8
@@ -245,6 +247,7 @@ const (
 	MemoryMapWalks            = "walks"
 	MemoryProgGrown           = "grown"
 	MemoryProgTouched         = "touched"
+	MemoryVarChanges          = "changes"
 	MemoryVarClientTgid       = "client_tgid"
 	MemoryVarCounting         = "counting"
 	MemoryVarFollowChildren   = "follow_children"
@@ -332,6 +335,7 @@ type MemoryMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type MemoryVariableSpecs struct {
+	Changes          *ebpf.VariableSpec `ebpf:"changes"`
 	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
 	Counting         *ebpf.VariableSpec `ebpf:"counting"`
 	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
@@ -407,6 +411,7 @@ func (m *MemoryMaps) Close() error {
 //
 // It can be passed to LoadMemoryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type MemoryVariables struct {
+	Changes          *ebpf.Variable `ebpf:"changes"`
 	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
 	Counting         *ebpf.Variable `ebpf:"counting"`
 	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`

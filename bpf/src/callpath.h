@@ -12,14 +12,40 @@
 __u32 call_shift = 0;
 #define CALL_NONE 32
 
-static __always_inline void handle_call_path(void *ctx, struct cpu *cpu, __u64 number)
+/*
+ * How many calls until the next one: 2^call_shift on the average, drawn, because
+ * what a server does repeats itself. Drawn once for each that is taken, and not at
+ * every call: that alone would cost as much as the rest of this program.
+ */
+static __always_inline __u32 draw_gap(void)
+{
+	__u32 gap = bpf_get_prandom_u32() & ((2u << (call_shift & 31)) - 1);
+
+	return gap ? gap : 1u << (call_shift & 31);
+}
+
+/* After handle_sys_enter. Calls that are passed over are counted with the next. */
+static __always_inline void handle_call_path(void *ctx, struct cpu *cpu,
+					     struct thread *thread, __u64 number)
 {
 	struct account *account = &cpu->accounts[PROGRAM_CALL_STACK];
+	__u32 gap;
 
-	if (!is_target(current_tgid()))
+	if (call_shift >= CALL_NONE)
 		return;
-	account->seen++;
-	if (!(counting | rehearsing) || call_shift >= CALL_NONE || !drawn(call_shift)) {
+	if (thread->calls_left > 1) {
+		thread->calls_left--;
+		return;
+	}
+	gap = thread->calls_gap;
+	thread->calls_gap = draw_gap();
+	thread->calls_left = thread->calls_gap;
+	account->seen += gap;
+	if (gap)
+		account->filtered += gap - 1;
+	if (!gap) /* the thread's first call: where it begins says nothing */
+		return;
+	if (!(counting | rehearsing)) {
 		account->filtered++;
 		return;
 	}

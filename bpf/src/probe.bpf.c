@@ -44,14 +44,16 @@ TRACEPOINT(sys_enter)
 int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 {
 	struct cpu *cpu = this_cpu();
+	struct thread *thread;
 
 	if (!cpu)
 		return 0;
 #if RUNG == RUNG_SYSCALL
 	client_call_begins(regs, number);
 #endif
-	handle_sys_enter(cpu, number);
-	handle_call_path(ctx, cpu, number);
+	thread = handle_sys_enter(cpu, number);
+	if (thread)
+		handle_call_path(ctx, cpu, thread, number);
 	return 0;
 }
 

@@ -113,6 +113,8 @@ struct thread {
 	__u32 slept_in;	   /* the same of the latest sleep, or SLEPT_UPSTREAM */
 	__u32 slice;	   /* of enter_ns, ready_ns, off_ns and the latest sleep */
 	__u32 slot;	   /* its place in the calls by thread, and 1; 0: none yet */
+	__u32 calls_left;  /* calls until the next whose stack is taken */
+	__u32 calls_gap;   /* from the one before to that one; 0: none was drawn */
 	__u8 heard;	   /* has read from upstream, or was told, since it last slept */
 	__u8 answered_by;  /* was woken by a thread that had */
 	__u8 asked;	   /* has sent upstream since it took a request */

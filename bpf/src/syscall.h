@@ -88,7 +88,8 @@ static __always_inline void count_for_thread(struct thread *thread, __u32 number
 		__sync_fetch_and_add(&call->failed, 1);
 }
 
-static __always_inline void handle_sys_enter(struct cpu *cpu, __u64 number)
+/* The thread that enters the call; NULL where nobody counts it. */
+static __always_inline struct thread *handle_sys_enter(struct cpu *cpu, __u64 number)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SYS_ENTER];
 	struct thread *thread;
@@ -96,12 +97,12 @@ static __always_inline void handle_sys_enter(struct cpu *cpu, __u64 number)
 	account->seen++;
 	if (!is_target(current_tgid())) {
 		account->filtered++;
-		return;
+		return NULL;
 	}
 	thread = this_thread(CREATE);
 	if (!thread) {
 		account->lost++;
-		return;
+		return NULL;
 	}
 	thread->blocked_at_enter_ns = thread->blocked_ns;
 	thread->upstream_at_enter_ns = thread->upstream_ns;
@@ -109,6 +110,7 @@ static __always_inline void handle_sys_enter(struct cpu *cpu, __u64 number)
 	thread->number = number;
 	thread->enter_ns = bpf_ktime_get_ns();
 	account->emitted++;
+	return thread;
 }
 
 /* Position of the highest set bit of a non-zero value. */

@@ -30,6 +30,10 @@ type Probes struct {
 	collection *ebpf.Collection
 	links      []link.Link
 	noFaults   error // why page faults are not seen; nil: they are
+
+	slices  int    // that have been begun
+	changes uint64 // of the address space, up to the slice before
+	until   int    // slices until it is looked for growth again
 }
 
 // unused are maps of bpf/src/state.h that no program here refers to.
@@ -66,15 +70,42 @@ func (p *Probes) Attach() error {
 	if err := p.collection.Variables["last_brk"].Set(heapEnd(p.target)); err != nil {
 		return fmt.Errorf("set last_brk: %w", err)
 	}
-	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sys_exit", Program: p.collection.Programs["grown"]})
-	if err != nil {
-		return fmt.Errorf("attach to sys_exit: %w", err)
+	if p.looks() {
+		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sys_exit", Program: p.collection.Programs["grown"]})
+		if err != nil {
+			return fmt.Errorf("attach to sys_exit: %w", err)
+		}
+		p.links = append(p.links, l)
 	}
-	p.links = append(p.links, l)
+	var l link.Link
 	if l, p.noFaults = link.AttachRawTracepoint(link.RawTracepointOptions{Name: "page_fault_user", Program: p.collection.Programs["touched"]}); p.noFaults == nil {
 		p.links = append(p.links, l)
 	}
 	return nil
+}
+
+// seldom is how many slices lie between two looks at a target that asks for no
+// memory: the probe runs at every system call, and would cost some percent of a
+// server that does little else, for nothing.
+const seldom = 4
+
+// looks decides whether the target's growth is followed in the slice that begins: in
+// the first one, and as long as there is some; else in every fourth.
+func (p *Probes) looks() bool {
+	var changes uint64
+	if p.collection.Variables["changes"].Get(&changes) != nil {
+		return true
+	}
+	p.slices++
+	if grew := changes != p.changes; grew || p.slices == 1 {
+		p.changes, p.until = changes, seldom
+		return true
+	}
+	if p.until--; p.until > 0 {
+		return false
+	}
+	p.until = seldom
+	return true
 }
 
 // NoFaults says why page faults were not seen, or nil.

@@ -37,6 +37,9 @@ struct {
 /* The target's break, where known. Set by user space before the probes attach. */
 __u64 last_brk = 0;
 
+/* Calls by which its address space changed. Read by user space. */
+__u64 changes = 0;
+
 #if defined(__TARGET_ARCH_x86)
 enum { CALL_MMAP = 9, CALL_MUNMAP = 11, CALL_BRK = 12, CALL_MREMAP = 25 };
 #define SECOND(r) (&(r)->si)
@@ -136,6 +139,7 @@ int grown(struct bpf_raw_tracepoint_args *ctx)
 	if (ret >= -4095UL)
 		return 0; /* it failed */
 	__sync_fetch_and_add(&totals.seen, 1);
+	__sync_fetch_and_add(&changes, 1);
 	add_origin(ctx, kind, 1, bytes);
 	return 0;
 }
