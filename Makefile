@@ -42,6 +42,9 @@ CAPABILITIES = cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog
 PROGRAMS = ipcprobe ipcgateway ipc-gateway-v1 ipc-gateway-v2
 # How long `make fuzz` stays with each target.
 FUZZTIME ?= 5m
+# More flags of `make baseline`, for its suites and for its comparison.
+BASELINE_FLAGS ?=
+COMPARE_FLAGS ?=
 # Packages that the test targets and bench take, and flags for their go test.
 PKG ?= ./...
 TEST_FLAGS ?=
@@ -63,7 +66,7 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .TestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
-.PHONY: help run build install generate test test-pure test-kernel test-kernels bench bench-load bench-redis bench-arrivals \
+.PHONY: help run baseline build install generate test test-pure test-kernel test-kernels bench bench-load bench-redis bench-arrivals \
 	bench-search soak soak-load interrupt-load fuzz lint fmt deps clean
 
 help: ## list these targets
@@ -71,6 +74,14 @@ help: ## list these targets
 
 run: build ## measure the reference gateway under load and print the report
 	@$(AS_ROOT) $(BIN)/ipcprobe run $(RUN_FLAGS)
+
+baseline: build ## measure both builds of the reference gateway and compare them: results/*.md
+	@mkdir -p results
+	@for build in v1 v2; do \
+		$(AS_ROOT) $(BIN)/ipcprobe suite --name $$build.0 --build $$build --force $(BASELINE_FLAGS) || [ $$? -ne 2 ] || exit 2; done
+	@$(AS_ROOT) $(BIN)/ipcprobe compare --force --out results/v2.0_comparison $(COMPARE_FLAGS) \
+		--a '$(BIN)/ipcgateway --build v1 --socket {socket}' \
+		--b '$(BIN)/ipcgateway --build v2 --socket {socket}' || [ $$? -ne 2 ]
 
 build: ## build ipcprobe, ipcgateway and the reference gateway in bin/
 	@$(DEPS) build
