@@ -123,7 +123,7 @@ test-kernel: build ## the tests that load probes or hold figures against other t
 	@touch $(TEST_BUILD)/peer/.lock $(TEST_BUILD)/reference/.lock
 	@packages=$$($(LIST_KERNEL_PACKAGES)); \
 		[ -n "$$packages" ] || { echo "no tests of the kernel tier in $(PKG)" >&2; exit 1; }; \
-		IPCPROBE_TIER= $(GO) test -count=1 -p=1 -timeout=20m -exec $(AS_ROOT) $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages
+		IPCPROBE_TIER= $(CURDIR)/.ci/test-kernel $(TEST_FLAGS) $(KERNEL_FLAGS) $$packages
 
 # KERNELS names some of them, GUEST_TESTS some tests: see .ci/test-kernels.
 test-kernels: build ## boot older and newer kernels in qemu, test the probes and measure in each

@@ -19,6 +19,10 @@ import (
 // unseen, but for a suspended machine, whose clocks keep the sum.
 const vigilPace = 100 * time.Millisecond
 
+// tracedLooks is how many looks in a row must find the target halted by a tracer:
+// a debugger's user thinks for longer than a second.
+const tracedLooks = 10
+
 // suspendedLeast is the least gap between CLOCK_BOOTTIME and CLOCK_MONOTONIC that
 // counts: above what two readings of clocks lie apart, below any sleep.
 const suspendedLeast = 10 * time.Millisecond
@@ -39,6 +43,7 @@ type Vigil struct {
 	cpus     string
 	last     time.Time // of the look before
 	halted   bool      // at that look
+	traced   int       // looks in a row that found it halted by a tracer
 	stopped  time.Duration
 	stops    int
 	slept    time.Duration
@@ -60,9 +65,15 @@ type senses struct {
 // Halted. What is sent to it waits, and to hang up on what waits can kill it once
 // it goes on.
 func (t *Target) CheckRunning() error {
-	s, err := readStat(t.PID)
-	if err != nil || s.State != 'T' && s.State != 't' {
-		return nil // what is wrong besides is found by others
+	for range 5 { // a tracer halts it for a moment at each call
+		s, err := readStat(t.PID)
+		if err != nil || s.State != 'T' && s.State != 't' {
+			return nil // what is wrong besides is found by others
+		}
+		if s.State == 'T' {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	return &Error{Reason: Halted, Tried: fmt.Sprintf("load process %d (%s)", t.PID, Printable(t.Name)),
 		Said: "it is stopped, by SIGSTOP, a debugger or a terminal",
@@ -127,7 +138,12 @@ func (v *Vigil) look() {
 	passed := now.Sub(v.last)
 	v.last = now
 	if state, err := v.senses.state(); err == nil {
-		halted := state == 'T' || state == 't'
+		// A tracer such as strace halts its target at each call, for a moment.
+		v.traced++
+		if state != 't' {
+			v.traced = 0
+		}
+		halted := state == 'T' || v.traced >= tracedLooks
 		switch {
 		case halted && v.halted:
 			v.stopped += passed

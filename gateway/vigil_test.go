@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,8 +52,12 @@ func TestAVigilTellsWhatItSaw(t *testing.T) {
 			func(w *world) { w.state = 'T' }, func(w *world) {}, func(w *world) {}, func(w *world) { w.state = 'S' },
 		}, "stopped (SIGSTOP, a debugger or a frozen job) once, for 300ms"},
 		{"stopped twice", []func(*world){
-			func(w *world) { w.state = 't' }, func(w *world) { w.state = 'R' }, func(w *world) { w.state = 'T' }, func(w *world) { w.state = 'R' },
+			func(w *world) { w.state = 'T' }, func(w *world) { w.state = 'R' }, func(w *world) { w.state = 'T' }, func(w *world) { w.state = 'R' },
 		}, "2 times"},
+		{"traced, and halted at each call", []func(*world){
+			func(w *world) { w.state = 't' }, func(w *world) { w.state = 't' }, func(w *world) { w.state = 'R' }, func(w *world) { w.state = 't' },
+		}, ""},
+		{"stopped by a debugger", append(slices.Repeat([]func(*world){func(w *world) { w.state = 't' }}, 12), func(w *world) { w.state = 'R' }), "once, for 300ms"},
 		{"another program", []func(*world){func(w *world) { w.exec = true }}, "another program (exec)"},
 		{"suspended", []func(*world){func(w *world) { w.gap += 3 * time.Second }}, "suspended for 3s"},
 		{"clocks that are read apart", []func(*world){func(w *world) { w.gap += time.Millisecond }, func(w *world) { w.gap -= 2 * time.Millisecond }}, ""},

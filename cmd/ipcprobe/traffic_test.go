@@ -167,7 +167,7 @@ func TestAPipeliningClientIsFoundOut(t *testing.T) {
 	kerneltest.Privileged(t)
 	server, socket := startPeer(t, "stampserver", "--busy-us", "20")
 	flows, _ := seen(t, server.Pid, exec.Command(peer.Build(t, "plainclient"), "--socket", socket,
-		"--connections", "3", "--pipeline", "8", "--requests", "6000"))
+		"--connections", "3", "--pipeline", "8", "--requests", "60000"))
 	if flows.PipelinedConnections != 3 || float64(flows.Timed) > 0.02*float64(flows.Answers) {
 		t.Errorf("%d of 3 connections pipelined, %d of %d answers timed", flows.PipelinedConnections, flows.Timed, flows.Answers)
 	}
