@@ -78,10 +78,10 @@ run: build ## measure the reference gateway under load and print the report
 baseline: build ## measure both builds of the reference gateway and compare them: results/*.md
 	@mkdir -p results
 	@for build in v1 v2; do \
-		$(AS_ROOT) $(BIN)/ipcprobe suite --name $$build.0 --build $$build --force $(BASELINE_FLAGS) || [ $$? -ne 2 ] || exit 2; done
-	@$(AS_ROOT) $(BIN)/ipcprobe compare --force --out results/v2.0_comparison $(COMPARE_FLAGS) \
-		--a '$(BIN)/ipcgateway --build v1 --socket {socket}' \
-		--b '$(BIN)/ipcgateway --build v2 --socket {socket}' || [ $$? -ne 2 ]
+		$(AS_ROOT) bin/ipcprobe suite --name $$build.0 --build $$build --force $(BASELINE_FLAGS) || [ $$? -ne 2 ] || exit 2; done
+	@$(AS_ROOT) bin/ipcprobe compare --force --out results/v2.0_comparison $(COMPARE_FLAGS) \
+		--a 'bin/ipcgateway --build v1 --socket {socket}' \
+		--b 'bin/ipcgateway --build v2 --socket {socket}' || [ $$? -ne 2 ]
 
 build: ## build ipcprobe, ipcgateway and the reference gateway in bin/
 	@$(DEPS) build
