@@ -86,7 +86,7 @@ func serverBelow(pid int) int {
 
 func TestATargetInAContainerIsMeasured(t *testing.T) {
 	kerneltest.Privileged(t)
-	pid := inContainer(t, "stampserver")
+	pid := inContainer(t, "stampserver", "--busy-us", "20") // in code of its own
 	for _, space := range []string{"pid", "mnt", "user"} {
 		ours, err := os.Readlink("/proc/self/ns/" + space)
 		theirs, theirErr := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/" + space)
@@ -125,7 +125,7 @@ func named(r *results.Result, objects ...string) bool {
 
 func TestASocketInAContainerThatIsNoMoreThereIsToldSo(t *testing.T) {
 	kerneltest.Privileged(t)
-	pid := inContainer(t, "stampserver")
+	pid := inContainer(t, "stampserver", "--busy-us", "20") // in code of its own
 	sockets, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/root" + os.TempDir() + "/" + t.Name() + "*/*/s")
 	if err != nil || len(sockets) != 1 {
 		t.Fatalf("%v, %v", sockets, err)
