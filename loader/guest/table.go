@@ -91,8 +91,6 @@ func wrong(r *results.Result, rung string) error {
 		return fmt.Errorf("it hung on %q, and %s was due", r.Run.Rung, rung)
 	case r.Join == nil || r.Join.Requests == 0:
 		return errors.New("no request was joined")
-	case r.Loss != nil && r.Loss.Lost > 0 && !r.Valid:
-		return nil // what is missing was counted, and the run says that it is invalid
 	case r.Join.MatchedPct < 99:
 		return fmt.Errorf("%.2f %% matched: %v", r.Join.MatchedPct, r.Join.Unmatched)
 	case r.Join.Identity != r.Join.Matched && r.Join.Residual != nil && r.Join.Residual.P50 != nil && *r.Join.Residual.P50 > 0:
