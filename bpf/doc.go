@@ -4,9 +4,10 @@
 //
 // The sources stand in src, one header an idea: kernel.h declares the kernel
 // fields that are read, record.h what leaves the kernel, state.h what is
-// remembered between events, tape.h how records travel, and socket.h, watch.h,
-// syscall.h, sched.h, sample.h, offcpu.h and callpath.h the quantities. unwind.h
-// walks a user stack, walk.h lets the samples call it.
+// remembered between events, tape.h how records travel, and socket.h, watch.h
+// (with flow.h and exchange.h), syscall.h, sched.h, sample.h, offcpu.h and
+// callpath.h the quantities. unwind.h walks a user stack by the tables of rule.h,
+// walk.h lets the samples call it.
 // probe.bpf.c hangs them on tracepoints, and on what the rung's hook_*.h names.
 // The objects and their Go files are committed, so that a clean
 // clone builds without clang.

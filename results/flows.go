@@ -7,7 +7,7 @@ package results
 // answers, and the answer: one request where the connection strictly alternates.
 type FlowLeg uint8
 
-// The legs, in the order of enum flow_leg in bpf/src/watch.h.
+// The legs, in the order of enum flow_leg in bpf/src/flow.h.
 const (
 	// FlowQueueWait: sk_data_ready, the last before the server's receive, until
 	// that receive returns.

@@ -3,7 +3,7 @@
 package unwind
 
 // Kind says how the start of the caller's frame (the canonical frame address,
-// CFA) is found. The values are those of enum unwind_cfa in bpf/src/unwind.h.
+// CFA) is found. The values are those of enum unwind_cfa in bpf/src/rule.h.
 type Kind uint8
 
 const (

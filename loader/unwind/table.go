@@ -23,7 +23,7 @@ const (
 )
 
 // Row says by which rule to unwind from its address on, up to the next row's. It
-// is struct unwind_row of bpf/src/unwind.h.
+// is struct unwind_row of bpf/src/rule.h.
 type Row struct {
 	PC    uint32 // address, counted from the table's Base
 	Rule  uint16 // index in Rules
