@@ -18,9 +18,10 @@ import (
 const (
 	// DefaultPace is how often a Sampler looks.
 	DefaultPace = 100 * time.Millisecond
-	// glancePace is how often it glances between two looks: a peak of 20 ms is
-	// not missed.
-	glancePace = 10 * time.Millisecond
+	// glancePace is how often it glances between two looks, where VmHWM leaves more
+	// than 1/glanceShare of the resident set untold: a peak of 40 ms is not missed.
+	glancePace  = 20 * time.Millisecond
+	glanceShare = 16
 	// walkShare bounds the looks that have the kernel walk the target's page tables:
 	// they take at most 1/walkShare of a CPU.
 	walkShare = 400
@@ -33,14 +34,16 @@ const (
 	settleShare = 1000
 )
 
-// Sampler looks at a target's memory until it is closed: all figures every pace,
-// and in between the resident set alone, for its peak.
+// Sampler looks at a target's memory until it is closed: all figures every pace.
+// What was highest between two looks the kernel tells (VmHWM), of the process's whole
+// life; where it was larger before, the resident set alone is looked at in between.
 type Sampler struct {
 	reader *MemoryReader
 	pace   time.Duration
-	stop   chan struct{}
-	over   chan struct{}
+	end    func() // of the looks
 	once   sync.Once
+	due    time.Time // the next look
+	walk   time.Time // the next one that has page tables walked
 
 	mu     sync.Mutex
 	record results.MemoryRecord
@@ -57,44 +60,56 @@ func StartSampler(t *Target, pace time.Duration) (*Sampler, error) {
 	if pace <= 0 {
 		pace = DefaultPace
 	}
-	s := &Sampler{reader: reader, pace: pace, stop: make(chan struct{}), over: make(chan struct{})}
+	s := &Sampler{reader: reader, pace: pace}
 	if _, err := s.look(true); err != nil {
 		_ = reader.Close()
 		return nil, err
 	}
-	go s.run()
+	s.due, s.walk = time.Now().Add(pace), time.Now()
+	s.end = looks.each(s.pause(), s.step)
 	return s, nil
 }
 
-func (s *Sampler) run() {
-	defer close(s.over)
-	runtime.LockOSThread() // its clock tells what a look costs
-	defer runtime.UnlockOSThread()
-	timer := time.NewTimer(min(s.pace, glancePace))
-	defer timer.Stop()
-	due, walk := time.Now().Add(s.pace), time.Now()
-	for {
-		select {
-		case <-s.stop:
-			_, _ = s.look(true) // the final reading; the last one stands if it ended
-			return
-		case <-timer.C:
-		}
-		if now := time.Now(); now.Before(due) {
-			s.glance()
-		} else {
-			whole := !now.Before(walk)
-			cost, err := s.look(whole)
-			if err != nil {
-				return
-			}
-			if whole {
-				walk = now.Add(walkShare * cost)
-			}
-			due = now.Add(s.lookPace())
-		}
-		timer.Reset(min(s.lookPace(), glancePace))
+// step takes the look that is due, or a glance, and says how long to wait.
+func (s *Sampler) step() time.Duration {
+	if s.Ended() {
+		return never
 	}
+	now := time.Now()
+	if s.glances() && now.Before(s.due.Add(-glancePace/2)) {
+		s.glance()
+		return s.pause()
+	}
+	whole := !now.Before(s.walk)
+	cost, err := s.look(whole)
+	if err != nil {
+		return never
+	}
+	if whole {
+		s.walk = now.Add(walkShare * cost)
+	}
+	s.due = now.Add(s.lookPace())
+	return s.pause()
+}
+
+// never is when a target that has ended is looked at again.
+const never = 1000 * time.Hour
+
+// pause is how long to wait for the next look or glance.
+func (s *Sampler) pause() time.Duration {
+	if pace := s.lookPace(); !s.glances() || pace < glancePace {
+		return pace
+	}
+	return glancePace
+}
+
+// glances says that a peak between two looks might go unseen: the process was so
+// much larger before that VmHWM doesn't tell it.
+func (s *Sampler) glances() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	largest := max(s.last.RSS, s.record.Glanced)
+	return s.last.Peak < 0 || s.last.Peak > largest+largest/glanceShare
 }
 
 // look takes one reading, whole or without the parts, and says how much CPU time
@@ -102,6 +117,8 @@ func (s *Sampler) run() {
 func (s *Sampler) look(whole bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	runtime.LockOSThread() // its clock tells what a look costs
+	defer runtime.UnlockOSThread()
 	begin := threadTimeNow()
 	read := s.reader.Look
 	if whole {
@@ -191,8 +208,6 @@ func (s *Sampler) Settle(ctx context.Context, most time.Duration) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.over:
-			return
 		case <-ticks.C:
 		}
 		if _, err := s.look(false); err != nil {
@@ -225,10 +240,11 @@ func (s *Sampler) Record() results.MemoryRecord {
 func (s *Sampler) Close() error {
 	var err error
 	s.once.Do(func() {
-		close(s.stop)
-		<-s.over
+		s.end()
+		if !s.Ended() {
+			_, _ = s.look(true) // the final reading; the last one stands if it ended
+		}
 		err = s.reader.Close()
 	})
-	<-s.over
 	return err
 }

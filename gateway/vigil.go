@@ -7,6 +7,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -34,8 +35,7 @@ const suspendedLeast = 10 * time.Millisecond
 // has seen nothing.
 type Vigil struct {
 	senses senses
-	done   chan struct{}
-	over   sync.WaitGroup
+	end    func() // of the looks
 	once   sync.Once
 
 	mu       sync.Mutex
@@ -82,9 +82,11 @@ func (t *Target) CheckRunning() error {
 
 // StartVigil begins to look. The caller calls Close.
 func StartVigil(t *Target) *Vigil {
+	stat, _ := os.Open(procPath(t.PID, "stat")) // nil can't be read: of a target that has ended
+	online, _ := os.Open("/sys/devices/system/cpu/online")
 	v := newVigil(senses{
 		state: func() (byte, error) {
-			s, err := readStat(t.PID)
+			s, err := statAgain(stat)
 			if err == nil && s.Start != t.Start {
 				err = errors.New("another process")
 			}
@@ -95,26 +97,23 @@ func StartVigil(t *Target) *Vigil {
 			return err == nil && file != t.file, err
 		},
 		clocks: sleepClocks,
-		cpus:   cpuList,
+		cpus:   func() (string, error) { return cpuList(online) },
 		now:    time.Now,
 	})
-	v.over.Go(func() {
-		every := time.NewTicker(vigilPace)
-		defer every.Stop()
-		for {
-			select {
-			case <-v.done:
-				return
-			case <-every.C:
-				v.look()
-			}
-		}
+	stop := looks.each(vigilPace, func() time.Duration {
+		v.look()
+		return vigilPace
 	})
+	v.end = func() {
+		stop()
+		v.look()
+		closeAll(-1, stat, online)
+	}
 	return v
 }
 
 func newVigil(s senses) *Vigil {
-	v := &Vigil{senses: s, done: make(chan struct{}), last: s.now()}
+	v := &Vigil{senses: s, last: s.now()}
 	v.gap, _ = s.clocks()
 	v.cpus, _ = s.cpus()
 	v.look()
@@ -123,11 +122,7 @@ func newVigil(s senses) *Vigil {
 
 // Close takes a last look and ends the vigil. It may be called again.
 func (v *Vigil) Close() {
-	v.once.Do(func() {
-		close(v.done)
-		v.over.Wait()
-		v.look()
-	})
+	v.once.Do(v.end)
 }
 
 // look takes one look at everything.
@@ -226,8 +221,12 @@ func sleepClocks() (time.Duration, bool) {
 	return gap, true
 }
 
-// cpuList is the kernel's list of the CPUs that are online.
-func cpuList() (string, error) {
-	text, err := os.ReadFile("/sys/devices/system/cpu/online")
-	return Printable(strings.TrimSpace(string(text))), err
+// cpuList is the kernel's list of the CPUs that are online, read from its open file.
+func cpuList(online *os.File) (string, error) {
+	var text [4096]byte
+	n, err := online.ReadAt(text[:], 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return Printable(strings.TrimSpace(string(text[:n]))), err
 }
