@@ -113,11 +113,12 @@ func TestClockCountsWhatWasSpent(t *testing.T) {
 		t.Errorf("total %d ns, user and kernel %d ns", after.Total, split)
 	}
 	var living int64
-	for _, tid := range threadsOf(target.PID) {
-		if used, _, ok := threadTime(target.PID, tid); ok {
-			living += int64(used)
-		}
+	threads := crowd{pid: target.PID}
+	threads.list()
+	for _, m := range threads.threads {
+		living += int64(m.used)
 	}
+	threads.close()
 	again, err := c.Read()
 	if err != nil {
 		t.Fatal(err)
