@@ -132,20 +132,18 @@ func (w *worker) settle(c *conn, now int64) {
 	default:
 		v := w.current
 		v.counts.OK++
-		intended := f.intended
-		if intended == 0 {
-			intended = f.sent
-		} else {
-			if w.slice.mode == results.Bare {
-				w.ownLag.add(f.sent - intended - f.held)
+		if !w.dueless {
+			due := f.begun()
+			if w.slice.mode == results.Bare && f.intended != 0 {
+				w.ownLag.add(f.sent - due - f.held)
 			}
 			if f.alone && w.schedule != nil {
 				v.alone.add(now - f.sent)
 			}
+			v.response.add(now - due)
+			v.lag.add(f.sent - due)
 		}
-		v.response.add(now - intended)
 		v.trip.add(now - f.sent)
-		v.lag.add(f.sent - intended)
 		if w.kinds != nil {
 			w.settleKind(f, now)
 		}

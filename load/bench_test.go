@@ -113,7 +113,7 @@ func median(v []float64) float64 {
 
 // BenchmarkSettle is the cost of one answer's books, without system calls.
 func BenchmarkSettle(b *testing.B) {
-	w := &worker{settings: &settings{depth: 8, frame: make([]byte, 70)}, current: &interval{end: never}, ownLag: new(tally), quota: -1}
+	w := &worker{settings: &settings{dueless: true, depth: 8, frame: make([]byte, 70)}, current: &interval{end: never}, ownLag: new(tally), quota: -1}
 	c := newConn(0, 8)
 	c.fd = 0
 	b.ReportAllocs()

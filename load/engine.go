@@ -114,7 +114,7 @@ func (e *engine) prepare(o Options) error {
 	}
 	_, plain := codec.(wire.IPC)
 	e.settings = settings{
-		plain:   plain,
+		plain: plain, dueless: rate.Closed() && o.Think == 0,
 		options: o, rate: rate, codec: codec, mix: mix,
 		depth: o.depth(rate), clock: newClock(), next: new(atomic.Uint32),
 	}

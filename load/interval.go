@@ -20,6 +20,7 @@ type interval struct {
 	counts     results.Counts
 	bytesOut   int64
 	bytesIn    int64
+	dueless    bool // each request was due when it was sent: trip tells what response and lag would
 	response   tally
 	trip       tally
 	lag        tally
@@ -39,10 +40,21 @@ func appendInterval(dst []byte, v *interval) []byte {
 		c.Sent, c.OK, c.Error, c.Timeout, c.Broken, c.Censored, v.bytesOut, v.bytesIn} {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
 	}
-	dst = appendTally(dst, &v.response)
+	dst = appendTally(dst, v.responses())
 	dst = appendTally(dst, &v.trip)
+	if v.dueless {
+		v.lag.counts[0] = v.trip.total() // due when it was sent
+	}
 	dst = appendTally(dst, &v.lag)
 	return appendTally(dst, &v.alone)
+}
+
+// responses are the response times.
+func (v *interval) responses() *tally {
+	if v.dueless {
+		return &v.trip
+	}
+	return &v.response
 }
 
 // readIntervalHead reads all of an interval but its histograms, and its number

@@ -104,7 +104,7 @@ type pulse struct {
 
 func (p *pulse) add(v *interval) {
 	p.ok += v.counts.OK
-	for i, n := range &v.response.counts {
+	for i, n := range &v.responses().counts {
 		if n != 0 {
 			p.response.counts[i] += n
 		}

@@ -157,7 +157,7 @@ func (w *worker) roll(now int64) {
 // pass hands the current interval to the engine. There are as many places as
 // intervals, so this never waits.
 func (w *worker) pass(end int64) {
-	w.current.end = end
+	w.current.end, w.current.dueless = end, w.dueless
 	w.totals.Counts.Add(w.current.counts)
 	w.slice.number++
 	w.mail.full <- w.current

@@ -63,13 +63,13 @@ func (w *worker) straggle(c *conn, f *flight, now int64) {
 	w.note(c, f, now, results.OK)
 	switch {
 	case origin.mode == results.Bare && w.slice.mode == results.Bare:
-		w.current.addLatency(f, now, w.schedule != nil)
+		w.current.addLatency(f, now, w)
 		if w.kinds != nil {
 			w.settleKind(f, now)
 		}
 	case origin.mode == results.Bare:
 		if v := w.lateOf(&origin); v != nil {
-			v.addLatency(f, now, w.schedule != nil)
+			v.addLatency(f, now, w)
 		}
 	}
 }
@@ -87,12 +87,15 @@ func (w *worker) note(c *conn, f *flight, received int64, outcome results.Outcom
 	}
 }
 
-// addLatency counts the times of a good answer, of an open loop or a closed one.
-func (v *interval) addLatency(f *flight, now int64, open bool) {
-	v.response.add(now - f.begun())
+// addLatency counts the times of a good answer.
+func (v *interval) addLatency(f *flight, now int64, w *worker) {
 	v.trip.add(now - f.sent)
+	if w.dueless {
+		return
+	}
+	v.response.add(now - f.begun())
 	v.lag.add(f.sent - f.begun())
-	if open && f.alone {
+	if f.alone && w.schedule != nil {
 		v.alone.add(now - f.sent)
 	}
 }
@@ -118,6 +121,7 @@ func (w *worker) lateOf(origin *pastSlice) *interval {
 // passLate hands late latencies to the engine.
 func (w *worker) passLate() {
 	if w.late != nil {
+		w.late.dueless = w.dueless
 		w.mail.full <- w.late
 		w.late = nil
 	}

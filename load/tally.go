@@ -34,6 +34,14 @@ type tally struct {
 //go:nosplit
 func (t *tally) add(v int64) { t.counts[tallyIndex(v)]++ }
 
+// total is how many durations were counted.
+func (t *tally) total() (n uint32) {
+	for _, count := range t.counts {
+		n += count
+	}
+	return n
+}
+
 // tallyIndex is the index of v in the counts of a histogram.
 //
 //go:nosplit

@@ -20,6 +20,7 @@ type settings struct {
 	rate    Rate
 	codec   wire.Codec
 	plain   bool   // glance knows the codec's good answers
+	dueless bool   // a request is due when it is sent: a closed loop without think time
 	mix     []kind // what is sent
 	frame   []byte // the first request, and every one where all are the same
 	depth   int    // requests in flight per connection, at most
