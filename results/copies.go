@@ -8,9 +8,10 @@ package results
 // promise. Intervals are of 95 %, from the number of samples.
 type Copies struct {
 	Samples             int64       `json:"samples"`
-	BytesPerRequest     *float64    `json:"bytes_per_request"` // that the kernel copied for the target, both ways; nil without a request
-	UserBytesPerRequest *float64    `json:"user_bytes_per_request,omitempty"`
-	KernelCopyPct       float64     `json:"kernel_copy_pct"` // copy routines under send and receive
+	BytesPerRequest     *float64    `json:"bytes_per_request"`                // that the kernel copied for the target, both ways; nil without a request
+	UserBytesPerRequest *float64    `json:"user_bytes_per_request,omitempty"` // estimate of what the target copied itself; see stats.Copies
+	UserBytesInterval   *[2]float64 `json:"user_bytes_interval,omitempty"`    // where that lies; alone, from 0 on, it is but a bound
+	KernelCopyPct       float64     `json:"kernel_copy_pct"`                  // copy routines under send and receive
 	KernelCopyInterval  *[2]float64 `json:"kernel_copy_interval,omitempty"`
 	UserCopyPct         float64     `json:"user_copy_pct"` // memcpy, memmove and what is seen of their inlined forms
 	UserCopyInterval    *[2]float64 `json:"user_copy_interval,omitempty"`

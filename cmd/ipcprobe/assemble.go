@@ -52,7 +52,8 @@ func assemble(m *measurement) *results.Result {
 		}
 		stacks := m.samples.Stacks(results.OnCPU, m.stacks)
 		sampled(r.CPU, stacks, m.coverage)
-		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.probedCPU(), Requests: requests, Calls: m.calls})
+		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.probedCPU(), Requests: requests,
+			Calls: m.calls, Fastest: copySpeed(time.Now)})
 	}
 	r.Memory = &m.memory
 	r.Loss = m.loss

@@ -227,7 +227,25 @@ func TestBoundsHoldAgainstTheBuildWithoutTheCost(t *testing.T) {
 			if bound := c.bound(with.Copies); gain > bound || gain < 50 {
 				t.Errorf("the build without the cost serves %.0f %% more on the same CPU time, the bound was %.0f %%: %+v", gain, bound, with.Copies)
 			}
+			if name == "copies" {
+				// What the copier really copies: see copier.c.
+				checkUserBytes(t, with.Copies, 3<<20)
+			}
 			t.Logf("gain %.0f %%, bound %.0f %%, %d samples", gain, c.bound(with.Copies), with.Copies.Samples)
 		})
+	}
+}
+
+// checkUserBytes holds the estimate of what a target copies itself against what it
+// does: in its interval, and itself within a factor of two.
+func checkUserBytes(t *testing.T, c *results.Copies, want float64) {
+	t.Helper()
+	got, ends := c.UserBytesPerRequest, c.UserBytesInterval
+	if got == nil || ends == nil {
+		t.Fatalf("no estimate of the bytes that the target copies: %+v", c)
+	}
+	t.Logf("estimate of the user's copies %.0f bytes, %.0f to %.0f, really %.0f", *got, ends[0], ends[1], want)
+	if ends[1] < want || *got < want/2 || *got > 2*want {
+		t.Errorf("estimate %.0f, %.0f to %.0f, but it copies %.0f", *got, ends[0], ends[1], want)
 	}
 }

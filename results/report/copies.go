@@ -18,11 +18,19 @@ func copiesSection(r *results.Result) section {
 	return s
 }
 
+// userBytes says what is known of the bytes that the server copies itself, which
+// nothing counts.
 func userBytes(c *results.Copies) string {
-	if c.UserBytesPerRequest == nil {
-		return "What the server copies itself has no counter. "
+	ends := c.UserBytesInterval
+	switch {
+	case ends == nil:
+		return "How many bytes the server copies itself is not known: nothing counts them. "
+	case c.UserBytesPerRequest == nil:
+		return "By the server itself: at most " + bytesize(ends[1]) +
+			", what its time in copies would move at this machine’s fastest; there is too little for an estimate. "
 	}
-	return "Copied by the server itself: " + bytesize(*c.UserBytesPerRequest) + " a request. "
+	return "By the server itself: about " + bytesize(*c.UserBytesPerRequest) + ", an estimate from its time in copies at the speed of the kernel’s (" +
+		bytesize(ends[0]) + " to " + bytesize(ends[1]) + "). "
 }
 
 // costTable divides the samples by what they were spent on.

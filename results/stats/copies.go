@@ -35,6 +35,7 @@ type Spent struct {
 	CPU      int64 // the target's CPU time, ns; 0: not known
 	Requests int64 // that were answered
 	Calls    []results.CallTable
+	Fastest  float64 // bytes a nanosecond, the most that this machine copies; 0: not known
 }
 
 // Copies divides the target's CPU samples by what they were spent on, and says
@@ -84,6 +85,7 @@ func Copies(stacks []results.Stack, spent Spent) *results.Copies {
 		each := float64(m.bytes) / float64(spent.Requests)
 		out.BytesPerRequest = &each
 		out.CallsPerRequest = float64(m.made) / float64(spent.Requests)
+		out.UserBytesPerRequest, out.UserBytesInterval = userBytes(by[costUserCopy], by[costKernelCopy], n, m, spent)
 	}
 	copied := wilson(float64(by[costKernelCopy]+by[costUserCopy]+by[costBuffer])+m.share()*float64(moving), n)
 	called := wilson(float64(by[costEntry]+by[costWakeUp]+by[costCall])+

@@ -150,3 +150,33 @@ func TestWhatGoesWithCopiesAndCalls(t *testing.T) {
 		t.Errorf("advice %q and %q", small.Advice, large.Advice)
 	}
 }
+
+func TestWhatATargetCopiesItselfIsEstimated(t *testing.T) {
+	spent := func(size int64) Spent {
+		return Spent{CPU: 10_000_000, Requests: 100, Fastest: 50, Calls: []results.CallTable{{Name: "recvfrom", Calls: 100, Bytes: 100 * size, Moves: true}}}
+	}
+	receive := []string{"k:_copy_to_iter", "k:unix_stream_recvmsg", "k:do_syscall_64", top, "c:recv"}
+	stacks := []results.Stack{path(200, receive...), path(400, "c:memcpy", "main"), path(400, "work", "main")}
+	// Twice the kernel's time for its 1 MiB is 2 MiB, and 40 of 100 us at 50 bytes a ns are 2 MB and some more.
+	c := Copies(stacks, spent(1<<20))
+	if c.UserBytesPerRequest == nil || math.Abs(*c.UserBytesPerRequest-2<<20) > 1 {
+		t.Fatalf("estimate %v, want 2 MiB", c.UserBytesPerRequest)
+	}
+	if i := *c.UserBytesInterval; i[0] > *c.UserBytesPerRequest || i[0] < 1<<20 || i[1] < 2_000_000 || i[1] > 2_300_000 {
+		t.Errorf("interval %v", i)
+	}
+	for name, c := range map[string]*results.Copies{
+		"small messages tell no speed":    Copies(stacks, spent(64)),
+		"nor do few samples":              Copies([]results.Stack{path(20, receive...), path(40, "c:memcpy", "main"), path(40, "work", "main")}, spent(1<<20)),
+		"none seen is not none there was": Copies([]results.Stack{path(200, receive...), path(400, "work", "main")}, spent(1<<20)),
+	} {
+		if c.UserBytesPerRequest != nil || c.UserBytesInterval == nil || c.UserBytesInterval[0] != 0 || c.UserBytesInterval[1] <= 0 {
+			t.Errorf("%s: %v, %v", name, c.UserBytesPerRequest, c.UserBytesInterval)
+		}
+	}
+	unknown := spent(1 << 20)
+	unknown.Fastest = 0
+	if c := Copies(stacks, unknown); c.UserBytesPerRequest != nil || c.UserBytesInterval != nil {
+		t.Errorf("on a machine of unknown speed: %v, %v", c.UserBytesPerRequest, c.UserBytesInterval)
+	}
+}
