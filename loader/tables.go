@@ -46,6 +46,7 @@ type tables struct {
 	looked   int64         // when mappings were last looked up, ns
 	missed   uint64        // walks that had ended for want of one by then
 	patience time.Duration // before they are looked up for that again
+	inVain   int           // looks for that in a row that changed nothing
 }
 
 func newTables() *tables {

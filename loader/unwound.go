@@ -48,11 +48,13 @@ func complete(end bpf.ProbeUnwindEnd) bool {
 }
 
 // While the probes are on, the mappings are looked up again this soon after a walk
-// missed one; later and later where that changes nothing, because code that is in
-// no table may stay so.
+// missed one. A library that is loaded and unloaded again and again may not be there
+// just when somebody looks, so this is tried some times; then later and later where
+// it changes nothing, because code that is in no table may stay so.
 const (
-	lookSoon = 5 * time.Millisecond
-	lookLate = 500 * time.Millisecond
+	lookSoon  = 5 * time.Millisecond
+	lookLate  = 500 * time.Millisecond
+	lookTries = 8
 )
 
 // refreshTables follows the target's mappings again, and those of its children.
@@ -94,10 +96,11 @@ func (p *Probes) refreshOnMisses() error {
 	}
 	before := t.published
 	err := p.refreshTables()
-	if t.published == before {
+	switch t.inVain++; {
+	case t.published != before:
+		t.inVain, t.patience = 0, lookSoon
+	case t.inVain > lookTries:
 		t.patience = min(2*t.patience, lookLate)
-	} else {
-		t.patience = lookSoon
 	}
 	return err
 }
