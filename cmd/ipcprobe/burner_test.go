@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/pprof/profile"
 
@@ -94,9 +96,11 @@ func near(t *testing.T, what string, got, want float64, n int64) {
 	}
 }
 
+var burning = flag.Duration("burn", 10*time.Second, "how long the burner's shares are measured; 30s is full length")
+
 func TestKnownSharesAreFound(t *testing.T) {
 	server, _ := startPeer(t, "burner")
-	r, out, words := profiled(t, server, "--duration", "10s", "--slice", "1s", "--budget", "100", "--payload", "64")
+	r, out, words := profiled(t, server, "--duration", burning.String(), "--slice", "1s", "--budget", "100", "--payload", "64")
 	var requests, userUs, kernelUs float64
 	last := words[strings.LastIndex(words, "done "):]
 	if _, err := fmt.Sscanf(last, "done requests=%f user_us=%f kernel_us=%f", &requests, &userUs, &kernelUs); err != nil {
@@ -124,6 +128,11 @@ func TestKnownSharesAreFound(t *testing.T) {
 		t.Fatalf("%d samples: the machine was too busy to measure", all)
 	}
 	userShare := userUs / (userUs + kernelUs)
+	t.Logf("%d samples; user share %.1f %% of them, %.1f %% in the report, %.1f %% by getrusage; %.2f %% of the stacks are whole", all,
+		100*float64(user)/float64(all), 100*r.CPU.UserPct/(r.CPU.UserPct+r.CPU.KernelPct), 100*userShare, r.CPU.CompleteStacksPct)
+	for name, share := range burned {
+		t.Logf("%s: %.1f %% of the samples, burned %.1f %%", name, 100*float64(functions[name])/float64(all), userShare*share)
+	}
 	near(t, "user share of the samples", float64(user)/float64(all), userShare, all)
 	near(t, "user share of the report", r.CPU.UserPct/(r.CPU.UserPct+r.CPU.KernelPct), userShare, all)
 	for name, share := range burned {
@@ -152,6 +161,7 @@ func checkTotal(t *testing.T, r *results.Result, p *profile.Profile) {
 			spent += s.CPUNs
 		}
 	}
+	t.Logf("the profile adds up to %.3f of the target's CPU time", float64(ns)/float64(spent))
 	if ratio := float64(ns) / float64(spent); ratio < 0.97 || ratio > 1.03 {
 		t.Errorf("the profile adds up to %d ns, the target's CPU time is %d", ns, spent)
 	}
