@@ -86,6 +86,7 @@ func TestHTTPBadAnswers(t *testing.T) {
 		"no length":               head + "\r\n",
 		"a coding without chunks": head + "Transfer-Encoding: gzip\r\n\r\n",
 		"length and chunks":       head + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"chunks in HTTP/1.0":      "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"two lengths":             head + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
 		"negative length":         head + "Content-Length: -1\r\n\r\n",
 		"length above 1 GiB":      head + "Content-Length: 1073741825\r\n\r\n",

@@ -49,6 +49,8 @@ func httpAnswer(buf []byte, at *Cursor) (took int, done bool, err error) {
 		return size, true, nil
 	case f.coded && f.hasLength:
 		return 0, false, badFrame("Content-Length and Transfer-Encoding in one answer")
+	case f.coded && old: // RFC 9112, 6.1: to be taken as faulty
+		return 0, false, badFrame("Transfer-Encoding in an answer of HTTP/1.0")
 	case f.chunked:
 		at.state = httpSize
 	case f.coded || !f.hasLength:
