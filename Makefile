@@ -55,6 +55,8 @@ BENCH ?= .
 TURNS ?= 15
 # Loads that interrupt-load interrupts, and the length of soak-load.
 ROUNDS ?= 200
+# Rounds of bench-overhead and bench-stated-cost, where ROUNDS isn't given to make.
+OVERHEAD_ROUNDS = $(if $(filter command line environment,$(origin ROUNDS)),$(ROUNDS))
 SOAK ?= 10m
 BENCH_FLAGS = -p=1 -run='^$$' -bench='$(BENCH)' -benchmem
 
@@ -67,7 +69,7 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
 .PHONY: help run baseline build install generate test test-pure test-kernel test-kernels bench bench-load bench-redis bench-arrivals \
-	bench-search soak soak-load interrupt-load fuzz lint fmt deps clean
+	bench-search bench-overhead bench-stated-cost soak soak-load soak-join interrupt-load fuzz lint fmt deps clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -159,6 +161,21 @@ bench-arrivals: ## 10,000 to 100,000 arrivals/s as the kernel stamps them, ten s
 bench-search: build ## three searches on a server of known capacity: what they find, in percent of it
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m -count=3 \
 		-bench='BenchmarkSearch' -benchtime=1x ./cmd/ipcprobe
+
+# What can't be installed says so in its row.
+bench-overhead: build ## what being watched costs a server: ipcprobe, bpftrace, perf and strace in turn (ROUNDS=5)
+	@$(DEPS) bench || true
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_ROUNDS=$(OVERHEAD_ROUNDS) $(GO) test -p=1 -run='^$$' -timeout=120m \
+		-exec $(AS_ROOT) -bench='BenchmarkOverhead$$' -benchtime=1x ./cmd/ipcprobe
+
+# SHAPE=no-load or SHAPE=run for one half.
+bench-stated-cost: build ## the cost that reports state against an outside client's view, ten runs of each kind (ROUNDS=10)
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_ROUNDS=$(OVERHEAD_ROUNDS) $(GO) test -p=1 -run='^$$' -timeout=120m \
+		-exec $(AS_ROOT) -bench='BenchmarkStatedCost/$(SHAPE)' -benchtime=1x ./cmd/ipcprobe
+
+soak-join: build ## `run` at 100,000 requests/s for SOAK=10m, with what is resident of ipcprobe every ten seconds
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_SOAK=$(SOAK) $(GO) test -p=1 -run='^$$' -timeout=60m \
+		-exec $(AS_ROOT) -bench='BenchmarkJoinSoak' -benchtime=1x ./cmd/ipcprobe
 
 soak-load: build ## 100,000 requests/s for SOAK=10m, with what is resident of the generator every ten seconds
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_SOAK=$(SOAK) $(GO) test -p=1 -run='^$$' -timeout=60m \

@@ -35,6 +35,10 @@ type Options struct {
 	// are on. Nil: the target is one process.
 	Children func() ([]int, error)
 
+	// Hooks names the programs that Attach puts on, to tell what a family of them
+	// costs; what needs the others is then not seen. Nil: all.
+	Hooks []string
+
 	tables *tables           // for the sizes of their maps; nil: no stacks are taken
 	sizes  map[string]uint32 // entries of maps that a test wants to fill; nil: as they are
 }
@@ -133,6 +137,9 @@ func (p *Probes) Attach() error {
 		return errors.Join(err, p.Detach())
 	}
 	for i := range p.hooks {
+		if p.options.Hooks != nil && !slices.Contains(p.options.Hooks, p.hooks[i].name) {
+			continue
+		}
 		l, err := p.hooks[i].attach()
 		if err != nil {
 			return errors.Join(unsupported("attach "+p.hooks[i].name, err), p.Detach())

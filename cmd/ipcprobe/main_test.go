@@ -87,7 +87,7 @@ func startForeign(t *testing.T) *peer.Process {
 }
 
 // openFolder is a temporary folder that everybody may enter.
-func openFolder(t *testing.T) string {
+func openFolder(t testing.TB) string {
 	t.Helper()
 	folder := t.TempDir()
 	// The load generator runs as nobody and has to get there.

@@ -32,19 +32,26 @@ func residentBytes(pid int) int64 {
 	return kib << 10
 }
 
+// soakLength is IPCPROBE_SOAK, 20 s by default.
+func soakLength(b *testing.B) time.Duration {
+	text := os.Getenv("IPCPROBE_SOAK")
+	if text == "" {
+		return 20 * time.Second
+	}
+	length, err := time.ParseDuration(text)
+	if err != nil || length < 10*time.Second {
+		b.Fatalf("IPCPROBE_SOAK is %q, but must be a time of 10s or more", text)
+	}
+	return length
+}
+
 // BenchmarkSoak loads a server with 100,000 requests/s for IPCPROBE_SOAK (20 s; make
 // soak-load takes ten minutes) and prints what is resident of both processes of
 // `ipcprobe load`, that which sends and that which counts, every ten seconds.
 // Together they may have 100 MB. What counts is collected now and then, so that it
 // goes up and down: the most of the second half may be 8 MB above that of the first.
 func BenchmarkSoak(b *testing.B) {
-	length := 20 * time.Second
-	if text := os.Getenv("IPCPROBE_SOAK"); text != "" {
-		var err error
-		if length, err = time.ParseDuration(text); err != nil || length < 10*time.Second {
-			b.Fatalf("IPCPROBE_SOAK is %q, but must be a time of 10s or more", text)
-		}
-	}
+	length := soakLength(b)
 	const most, growth = 100_000_000, 8_000_000
 	for b.Loop() {
 		socket := filepath.Join(b.TempDir(), "s")

@@ -13,13 +13,15 @@ struct options {
 	const char *socket;
 	long connections, pipeline, payload, type, requests;
 	double duration, warmup;
+	const char *log; // answers of each millisecond go there at the end
 };
 
 static inline void usage(void)
 {
 	fputs("usage: plainclient --socket PATH [--connections N] [--pipeline N] "
 	      "[--payload BYTES]\n"
-	      "  [--type N] [--duration SECONDS] [--warmup SECONDS] [--requests N]\n",
+	      "  [--type N] [--duration SECONDS] [--warmup SECONDS] [--requests N]\n"
+	      "  [--log FILE]\n",
 	      stderr);
 	exit(2);
 }
@@ -44,7 +46,7 @@ static inline struct options read_options(int argc, char **argv)
 	    {"pipeline", 1, NULL, 'p'}, {"payload", 1, NULL, 'b'},
 	    {"type", 1, NULL, 't'},	{"duration", 1, NULL, 'd'},
 	    {"warmup", 1, NULL, 'w'},	{"requests", 1, NULL, 'n'},
-	    {NULL, 0, NULL, 0},
+	    {"log", 1, NULL, 'l'},	{NULL, 0, NULL, 0},
 	};
 	struct options o = {
 	    .connections = 1, .pipeline = 1, .payload = 64, .type = SUBMIT};
@@ -76,6 +78,9 @@ static inline struct options read_options(int argc, char **argv)
 			break;
 		case 'n':
 			o.requests = (long)number(names[i].name, optarg, 1, 1e15);
+			break;
+		case 'l':
+			o.log = optarg;
 			break;
 		default:
 			usage();

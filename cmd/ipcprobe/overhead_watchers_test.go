@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ipcprobe/ipcprobe/load"
+	"github.com/ipcprobe/ipcprobe/loader"
+	"github.com/ipcprobe/ipcprobe/loader/memory"
+)
+
+// watcher is something that looks at a server while a client loads it.
+type watcher struct {
+	name   string
+	visits int           // in each round
+	length time.Duration // of a visit
+	begin  func(server, client int) (watching, error)
+}
+
+// watching is a watcher that is at work.
+type watching interface {
+	// watch lets it look for some time, and says from when until when.
+	watch(length time.Duration) (from, to int64, err error)
+	// end takes it off. Its error says why what it saw is not to be had.
+	end() error
+}
+
+// probing is this tool's probes around a slice, as a run has them in a probed one.
+type probing struct {
+	probes  *loader.Probes
+	origins *memory.Probes // nil: not on
+}
+
+// sockAndSched are the programs that stamp requests and follow threads, without
+// those of each system call.
+var sockAndSched = []string{
+	"sk_data_ready", "sock_recv_length", "sock_send_length", "sched_switch", "sched_wakeup", "sched_waking",
+}
+
+func everything(server, client int) (watching, error) {
+	p, err := loader.Open(loader.Options{Target: server, Client: client, SampleHz: 199})
+	if err != nil {
+		return nil, err
+	}
+	origins, err := memory.Open(memory.Options{Target: server, Unwind: p.UnwindMaps()})
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	w := &probing{p, origins}
+	if err := errors.Join(p.Attach(), origins.Attach(), p.Count(true)); err != nil {
+		return nil, errors.Join(err, w.end())
+	}
+	return w, nil
+}
+
+func hooksAlone(server, client int) (watching, error) {
+	p, err := loader.Open(loader.Options{Target: server, Client: client, Hooks: sockAndSched})
+	if err != nil {
+		return nil, err
+	}
+	w := &probing{probes: p}
+	if err := errors.Join(p.Attach(), p.Count(true)); err != nil {
+		return nil, errors.Join(err, w.end())
+	}
+	return w, nil
+}
+
+// watch drains as a run does, and ends like one when the memory for records is full.
+func (p *probing) watch(length time.Duration) (from, to int64, err error) {
+	from = monotonic()
+	for to = from; to-from < int64(length) && err == nil && p.probes.TapeUsedPct() < tapeFull; to = monotonic() {
+		time.Sleep(tapeLook)
+		err = p.probes.Drain()
+	}
+	return from, to, err
+}
+
+func (p *probing) end() error {
+	errs := []error{p.probes.Count(false)}
+	if p.origins != nil {
+		errs = append(errs, p.origins.Detach(), p.origins.Close())
+	}
+	return errors.Join(append(errs, p.probes.Detach(), p.probes.Close())...)
+}
+
+// foreignTool is a tool of somebody else's.
+type foreignTool struct {
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	ended  chan error
+	file   string // what it leaves; empty: it prints
+}
+
+// foreignLead is what another tool gets to be at work, after it was started.
+const foreignLead = 2 * time.Second
+
+// tool begins a command line in which {pid} is the server and {file} a file.
+func tool(folder string, args ...string) func(int, int) (watching, error) {
+	return func(server, _ int) (watching, error) {
+		path, err := exec.LookPath(args[0])
+		if err != nil {
+			return nil, fmt.Errorf("%s is not installed", args[0])
+		}
+		f := &foreignTool{ended: make(chan error, 1)}
+		line := make([]string, len(args)-1)
+		for i, arg := range args[1:] {
+			if strings.Contains(arg, "{file}") {
+				f.file = filepath.Join(folder, "seen")
+				_ = os.Remove(f.file) // of the visit before
+			}
+			line[i] = strings.NewReplacer("{pid}", strconv.Itoa(server), "{file}", f.file).Replace(arg)
+		}
+		f.cmd = exec.Command(path, line...)
+		f.cmd.Stdout, f.cmd.Stderr = &f.output, &f.output
+		if err := f.cmd.Start(); err != nil {
+			return nil, err
+		}
+		go func() { f.ended <- f.cmd.Wait() }()
+		select {
+		case err := <-f.ended:
+			return nil, fmt.Errorf("it ended at once (%v): %s", err, lastWords(f.output.String()))
+		case <-time.After(foreignLead):
+			return f, nil
+		}
+	}
+}
+
+func (f *foreignTool) watch(length time.Duration) (from, to int64, err error) {
+	from = monotonic()
+	select {
+	case err := <-f.ended:
+		f.ended <- err
+		return from, monotonic(), fmt.Errorf("it ended early (%v): %s", err, lastWords(f.output.String()))
+	case <-time.After(length):
+		return from, monotonic(), nil
+	}
+}
+
+// end interrupts it, as its user would, and holds that it saw something.
+func (f *foreignTool) end() error {
+	_ = f.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-f.ended:
+	case <-time.After(60 * time.Second):
+		_ = f.cmd.Process.Kill()
+		<-f.ended
+		return errors.New("it did not end within a minute, and was killed")
+	}
+	seen := f.output.Len()
+	if f.file != "" {
+		if info, err := os.Stat(f.file); err == nil {
+			seen = int(info.Size())
+		} else {
+			seen = 0
+		}
+	}
+	if seen == 0 {
+		return fmt.Errorf("it saw nothing: %s", lastWords(f.output.String()))
+	}
+	return nil
+}
+
+func lastWords(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// histogramsAndStacks is what bpftrace is asked for: each call's time by call, and
+// stacks at the rate of a run.
+const histogramsAndStacks = `tracepoint:raw_syscalls:sys_enter /pid == {pid}/ { @call[tid] = args->id; @from[tid] = nsecs; }
+tracepoint:raw_syscalls:sys_exit /@from[tid]/ { @ns[@call[tid]] = hist(nsecs - @from[tid]); delete(@from[tid]); delete(@call[tid]); }
+profile:hz:199 /pid == {pid}/ { @stacks[kstack, ustack] = count(); }`
+
+// watchers are all that is compared.
+func watchers(tb testing.TB) []watcher {
+	folder := tb.TempDir()
+	const long = time.Second
+	return []watcher{
+		{"ipcprobe, probed slices, all but heap", 4, 300 * time.Millisecond, everything},
+		{"ipcprobe, sock and sched hooks alone", 4, 300 * time.Millisecond, hooksAlone},
+		{"ipcprobe run --no-load, a whole run", 1, 10 * time.Second, wholeRun},
+		{"bpftrace, call histogram and stacks", 1, long, tool(folder, "bpftrace", "-e", histogramsAndStacks)},
+		{"perf record -g -F 199", 1, long, tool(folder, "perf", "record", "-g", "-F", "199", "-p", "{pid}", "-o", "{file}")},
+		{"strace -c -f", 1, long, tool(folder, "strace", "-c", "-f", "-p", "{pid}", "-o", "{file}")},
+		{"perf trace -s", 1, long, tool(folder, "perf", "trace", "-s", "-p", "{pid}", "-o", "{file}")},
+	}
+}
+
+// runHere is `ipcprobe run --pid` with these flags of its load, in this process; all
+// else is as by default.
+func runHere(pid int, noLoad bool, budget float64, args ...string) (*measurement, error) {
+	o := &runOptions{pid: pid, budget: budget, hz: 199, quiet: true, noLoad: noLoad, tape: "64MiB", format: "text"}
+	root := newRun(io.Discard, io.Discard)
+	o.load = load.Flags(root.InheritedFlags())
+	if err := root.InheritedFlags().Parse(args); err != nil {
+		return nil, err
+	}
+	if err := o.check(true); err != nil {
+		return nil, err
+	}
+	return measure(context.Background(), o, io.Discard)
+}
+
+// wholeNoLoad is `ipcprobe run --no-load` from its first slice to its last; its slices say from when until when.
+type wholeNoLoad struct{ server int }
+
+func wholeRun(server, _ int) (watching, error) { return wholeNoLoad{server}, nil }
+
+func (w wholeNoLoad) watch(length time.Duration) (from, to int64, err error) {
+	m, err := runHere(w.server, true, 3, "--duration", length.String())
+	if err != nil {
+		return 0, 0, err
+	}
+	return m.slices[0].Start, m.slices[len(m.slices)-1].End, nil
+}
+
+func (wholeNoLoad) end() error { return nil }
