@@ -19,7 +19,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
-	"github.com/ipcprobe/ipcprobe/results/report"
+	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
 // burned are the shares of the burner's own time, percent; burner.c has the same.
@@ -51,7 +51,7 @@ func resultIn(t *testing.T, out string) *results.Result {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	r, err := report.ReadJSON(file)
+	r, err := store.Decode(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -175,13 +175,13 @@ func TestBrokenRunsSayWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, row := range map[string]struct{ text, want string }{
-		"empty":     {"", "no JSON of ours"},
-		"truncated": {string(whole[:len(whole)/2]), "no JSON of ours"},
+		"empty":     {"", "the file is empty"},
+		"truncated": {string(whole[:len(whole)/2]), "ends in the middle"},
 		"newer":     {`{"schema_version":99}`, "schema_version 99"},
 		"foreign":   {`{"name":"x"}`, "no schema_version"},
-		"hostile":   {`{"schema_version":1,"run":{"name":"\u001b[2J"},"load":{"connections":"many"}}`, "no JSON of ours"},
-		"deep":      {`{"schema_version":1,"x":` + strings.Repeat("[", 100_000), "no JSON of ours"},
-		"binary":    {"\x1f\x8b\x00\xff", "no JSON of ours"},
+		"hostile":   {`{"schema_version":1,"valid":true,"run":{"name":"\u001b[2J"},"load":{"connections":"many"}}`, "load.connections can't be a string"},
+		"deep":      {`{"schema_version":1,"x":` + strings.Repeat("[", 100_000), "exceeded max depth"},
+		"binary":    {"\x1f\x8b\x00\xff", "damaged at byte 1"},
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
 	"github.com/ipcprobe/ipcprobe/results"
-	"github.com/ipcprobe/ipcprobe/results/report"
+	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
 // readResult reads the result of a stored run, and holds that its other files
@@ -26,7 +26,7 @@ func readResult(t *testing.T, folder string) *results.Result {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	r, err := report.ReadJSON(file)
+	r, err := store.Decode(file)
 	if err != nil {
 		t.Fatal(err)
 	}

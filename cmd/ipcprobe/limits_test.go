@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
-	"github.com/ipcprobe/ipcprobe/results/report"
+	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
 func TestLimitsThatAreNoneAreRefused(t *testing.T) {
@@ -52,7 +52,7 @@ func TestLimitsDecideTheExitCode(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s%s", err, got.stdout, got.stderr)
 			}
-			r, err := report.ReadJSON(bytes.NewReader(text))
+			r, err := store.Decode(bytes.NewReader(text))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,8 +26,8 @@ import (
 	"github.com/ipcprobe/ipcprobe/loader"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
-	"github.com/ipcprobe/ipcprobe/results/report"
 	"github.com/ipcprobe/ipcprobe/results/stats"
+	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
 // startRedis starts redis-server on a Unix socket and nothing else.
@@ -303,7 +303,7 @@ func checkNothingOfTheClient(t *testing.T, r *results.Result, folder string) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := report.ReadJSON(file); err != nil {
+	if _, err := store.Decode(file); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,7 +5,7 @@
 //
 //	Text      the report at a terminal
 //	Markdown  the same report as report.md
-//	JSON      the same measurement as result.json; ReadJSON reads it back
+//	JSON      the same measurement as result.json; store.Decode reads it back
 //	HLog      latency.hlog, the latencies interval by interval
 //	HGrm      latency.hgrm, the latencies by percentile
 //	LoadText  the client's part alone

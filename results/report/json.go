@@ -5,15 +5,11 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
-
-// MaxJSON is the size of the largest result.json that ReadJSON takes: 64 MiB.
-const MaxJSON = 64 << 20
 
 // JSON writes result.json: indented, keys in the order of results.Result, lists
 // never null. Characters that could act on a terminal are written as \u
@@ -130,64 +126,4 @@ func orNone(m map[string]int64) map[string]int64 {
 		return map[string]int64{}
 	}
 	return m
-}
-
-// ReadJSON reads a result.json back. It refuses, each with its own words, a
-// document larger than MaxJSON, one that ends early, one that is no JSON, one
-// that is no result, and one of a newer version than this program writes. Keys
-// that it doesn't know are passed over.
-func ReadJSON(r io.Reader) (*results.Result, error) {
-	doc, err := io.ReadAll(io.LimitReader(r, MaxJSON+1))
-	if err != nil {
-		return nil, fmt.Errorf("read result: %w", err)
-	}
-	if len(doc) > MaxJSON {
-		return nil, fmt.Errorf("read result: larger than %d MiB, so it is no result.json of ipcprobe", MaxJSON>>20)
-	}
-	if len(bytes.TrimSpace(doc)) == 0 {
-		return nil, errors.New("read result: the file is empty")
-	}
-	var head struct {
-		SchemaVersion *int            `json:"schema_version"`
-		Valid         json.RawMessage `json:"valid"`
-		Run           json.RawMessage `json:"run"`
-	}
-	if err := json.Unmarshal(doc, &head); err != nil {
-		return nil, fmt.Errorf("read result: %w", explain(err, len(doc)))
-	}
-	switch {
-	case head.SchemaVersion == nil || head.Run == nil && *head.SchemaVersion <= results.SchemaVersion:
-		return nil, errors.New("read result: this JSON is no result of ipcprobe (schema_version or run is missing)")
-	case *head.SchemaVersion > results.SchemaVersion:
-		return nil, fmt.Errorf("read result: written by a newer ipcprobe (schema_version %d; this one reads up to %d)",
-			*head.SchemaVersion, results.SchemaVersion)
-	case *head.SchemaVersion < 1:
-		return nil, fmt.Errorf("read result: schema_version %d does not exist", *head.SchemaVersion)
-	case head.Valid == nil:
-		return nil, errors.New("read result: it doesn't say whether it is valid")
-	}
-	var out results.Result
-	if err := json.Unmarshal(doc, &out); err != nil {
-		return nil, fmt.Errorf("read result: %w", explain(err, len(doc)))
-	}
-	return &out, nil
-}
-
-// explain words what encoding/json found.
-func explain(err error, size int) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
-		return fmt.Errorf("it ends in the middle, after %d bytes", size)
-	case errors.As(err, &syntax):
-		return fmt.Errorf("it is damaged at byte %d: %s", syntax.Offset, clean(syntax.Error()))
-	case errors.As(err, &kind):
-		where := kind.Field
-		if where == "" {
-			where = "the document"
-		}
-		return fmt.Errorf("it is damaged at byte %d: %s holds a %s", kind.Offset, clean(where), clean(kind.Value))
-	}
-	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
 const schemaFile = "../../docs/result.schema.json"
@@ -235,7 +236,7 @@ func TestJSONIsReadBackAsItWas(t *testing.T) {
 	for _, specimen := range specimens {
 		t.Run(specimen.name, func(t *testing.T) {
 			first := encoded(t, specimen.make())
-			r, err := ReadJSON(bytes.NewReader(first))
+			r, err := store.Decode(bytes.NewReader(first))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -272,54 +273,17 @@ func TestJSONHoldsNothingThatATerminalObeys(t *testing.T) {
 	}
 }
 
-func TestReadJSONSaysWhatIsWrong(t *testing.T) {
-	whole := encoded(t, healthy())
-	for name, c := range map[string]struct {
-		doc  io.Reader
-		want string
-	}{
-		"empty":            {strings.NewReader(" \n"), "the file is empty"},
-		"truncated":        {bytes.NewReader(whole[:len(whole)/2]), "ends in the middle"},
-		"no JSON":          {strings.NewReader("PK\x03\x04"), "damaged at byte 1"},
-		"bytes after it":   {strings.NewReader(string(whole) + "x"), "damaged at byte"},
-		"a list":           {strings.NewReader("[1]"), "the document holds a array"},
-		"another document": {strings.NewReader(`{"name":"x"}`), "no result of ipcprobe"},
-		"newer":            {strings.NewReader(`{"schema_version":7,"valid":"since then in words"}`), "newer ipcprobe (schema_version 7"},
-		"version 0":        {strings.NewReader(`{"schema_version":0,"valid":true,"run":{}}`), "schema_version 0 does not exist"},
-		"unsaid validity":  {strings.NewReader(`{"schema_version":1,"run":{}}`), "whether it is valid"},
-		"a word for a pid": {strings.NewReader(`{"schema_version":1,"valid":true,"run":{},"target":{"pid":"one"}}`), "target.pid holds a string"},
-		"endless":          {io.MultiReader(strings.NewReader(`{"a":"`), endless{}), "larger than 64 MiB"},
-		"unreadable":       {failing{}, "read result: no luck"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r, err := ReadJSON(c.doc)
-			if err == nil || !strings.Contains(err.Error(), c.want) || r != nil {
-				t.Errorf("got %v, want …%s…", err, c.want)
-			}
-		})
-	}
-}
-
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'a'
-	}
-	return len(p), nil
-}
-
 type failing struct{}
 
 func (failing) Read([]byte) (int, error)  { return 0, errors.New("no luck") }
 func (failing) Write([]byte) (int, error) { return 0, errors.New("no luck") }
 
-func FuzzReadJSON(f *testing.F) {
+func FuzzResultIsRendered(f *testing.F) {
 	f.Add([]byte(`{"schema_version":1,"valid":true,"run":{}}`))
 	f.Add([]byte(`{"schema_version":1,"valid":false,"invalid_reasons":["x"],"run":{"slices":null},"legs":{"round_trip":{"mean":1}}}`))
 	f.Add([]byte(`{"schema_version":1,"valid":true,"run":{"duration_ns":-1},"cpu":{"top":[{"self_pct":-1e308}]},"latency":{"send_lag":{"max":-9}}}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		r, err := ReadJSON(bytes.NewReader(doc))
+		r, err := store.Decode(bytes.NewReader(doc))
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"strconv"
+	"strings"
 )
 
 // Reason says in one word why a run's folder can't be used. It is an error for
@@ -87,4 +88,16 @@ func shown(name string) string {
 		return quoted
 	}
 	return name
+}
+
+// mostSaid bounds what is repeated of a file's own words, bytes.
+const mostSaid = 120
+
+// printable makes words that a file may have had a part in fit for a terminal.
+func printable(words string) string {
+	if len(words) > mostSaid {
+		words = words[:mostSaid] + "…"
+	}
+	quoted := strconv.Quote(words)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
