@@ -119,7 +119,7 @@ func (f *Folder) openParent(tried string) error {
 		return &Error{Reason: NoParent, Tried: tried, Said: shown(path) + " is not a folder",
 			Next: "choose another folder with --out"}
 	}
-	root, err := os.OpenRoot(path)
+	root, err := os.OpenRoot(path + asFolder)
 	if err != nil {
 		return failed(tried, err)
 	}
@@ -200,7 +200,7 @@ func (f *Folder) tryTemporary() (bool, error) {
 	}
 	made, err := f.parent.Lstat(f.tempName)
 	if err == nil {
-		f.temp, err = f.parent.OpenRoot(f.tempName)
+		f.temp, err = f.parent.OpenRoot(f.tempName + asFolder)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

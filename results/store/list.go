@@ -23,7 +23,7 @@ type Entry struct {
 // the order of their names. What has none is no run and not listed.
 func List(parent string) ([]Entry, error) {
 	tried := "list the runs in " + shown(parent)
-	root, err := os.OpenRoot(parent)
+	root, err := os.OpenRoot(parent + asFolder)
 	if err != nil {
 		e := openError(tried, err)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -94,6 +94,11 @@ func removeOwn(parent *os.Root, name string) error {
 	return parent.Remove(name)
 }
 
+// asFolder behind a path has the system open it as a folder or not at all: package
+// os would open a pipe that somebody has put in its place, and wait for its other
+// end.
+const asFolder = "/."
+
 // readFolder lists a folder that has to be one, and no link.
 func readFolder(parent *os.Root, name string) ([]fs.DirEntry, error) {
 	info, err := parent.Lstat(name)
@@ -104,7 +109,7 @@ func readFolder(parent *os.Root, name string) ([]fs.DirEntry, error) {
 		return nil, &Error{Reason: Foreign, Said: "something that is not a folder is in the way",
 			Next: "choose another folder with --out"}
 	}
-	folder, err := parent.Open(name)
+	folder, err := parent.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func openPlace(path string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(path)
+	root, err := os.OpenRoot(path + asFolder)
 	if err != nil {
 		return nil, err
 	}

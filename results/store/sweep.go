@@ -94,7 +94,7 @@ func sweepOne(parent *os.Root, name string) {
 	if err != nil || !info.IsDir() || info.Mode().Perm() != privateMode || !ownedByUs(info) {
 		return
 	}
-	root, err := parent.OpenRoot(name)
+	root, err := parent.OpenRoot(name + asFolder)
 	if err != nil {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
@@ -181,5 +182,34 @@ func TestExchangeInSteps(t *testing.T) {
 	}
 	if err := renameInSteps(root, "old", moved); !errors.Is(err, os.ErrExist) {
 		t.Errorf("renamed onto a name that is taken: %v", err)
+	}
+}
+
+// A pipe that takes a folder's place between a look and its opening must not make
+// us wait for its other end.
+func TestNoPipeInAFoldersPlaceIsWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(dir+"/pipe", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	parent, err := os.OpenRoot(dir + asFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parent.Close()
+	for name, open := range map[string]func() error{
+		"by path":    func() error { _, err := os.OpenRoot(dir + "/pipe" + asFolder); return err },
+		"in another": func() error { _, err := parent.OpenRoot("pipe" + asFolder); return err },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- open() }()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("%s: a pipe was opened as a folder", name)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: it waits for the pipe's other end", name)
+		}
 	}
 }
