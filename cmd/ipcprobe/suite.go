@@ -135,7 +135,7 @@ func suite(ctx context.Context, o *suiteOptions, stdout, stderr io.Writer) error
 			if i > 0 {
 				fmt.Fprintln(stdout)
 			}
-			if err := report.SuiteBlock(stdout, p); err != nil {
+			if err := report.SuiteBlock(stdout, p, styleOf(stdout)); err != nil {
 				return err
 			}
 		}

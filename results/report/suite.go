@@ -14,33 +14,58 @@ import (
 // SuiteBlock writes what a phase of a suite came to as the short block that stands
 // in its baseline. A figure that the phase can't give is named as such. The error
 // is the writer's.
-func SuiteBlock(w io.Writer, phase *results.SuitePhase) error {
-	_, err := io.WriteString(w, strings.Join(suiteLines(phase), "\n")+"\n")
+func SuiteBlock(w io.Writer, phase *results.SuitePhase, style Style) error {
+	_, err := io.WriteString(w, strings.Join(suiteLines(phase, style), "\n")+"\n")
 	return err
 }
 
 // suiteLines are the lines of a block. Sizes are decimal (MB), times in ms.
-func suiteLines(phase *results.SuitePhase) []string {
+func suiteLines(phase *results.SuitePhase, style Style) []string {
 	r := phase.Result
-	if !r.Valid {
-		lines := []string{suiteTitles[phase.Kind], "INVALID, no figure of it can be quoted:"}
-		for _, reason := range r.InvalidReasons {
-			lines = append(lines, "  "+clean(reason))
-		}
-		return lines
-	}
 	lines := []string{suiteTitles[phase.Kind]}
-	switch phase.Kind {
-	case results.SuiteThroughput:
-		return append(lines, throughputLines(r)...)
-	case results.SuiteLatency:
-		return append(lines, latencyLines(r)...)
-	case results.SuiteMemory:
-		return append(lines, memoryLines(r)...)
-	case results.SuiteCPU:
-		return append(lines, cpuLines(r)...)
+	switch {
+	case !r.Valid:
+		lines = append(lines, "INVALID, no figure of it can be quoted:")
+		for _, reason := range r.InvalidReasons {
+			lines = append(lines, "  "+reason)
+		}
+	case phase.Kind == results.SuiteThroughput:
+		lines = append(lines, throughputLines(r)...)
+	case phase.Kind == results.SuiteLatency:
+		lines = append(lines, latencyLines(r)...)
+	case phase.Kind == results.SuiteMemory:
+		lines = append(lines, memoryLines(r)...)
+	case phase.Kind == results.SuiteCPU:
+		lines = append(lines, cpuLines(r)...)
 	}
-	return lines
+	if r.Run.Partial {
+		lines = append(lines, "Ended early: "+r.Run.EndedBy)
+	}
+	var out []string
+	for _, line := range lines {
+		out = append(out, wrapLine(line, style)...)
+	}
+	if phase.Kind == results.SuiteLatency && r.Valid && r.Latency != nil {
+		for _, l := range barLines(draw(r.Latency), style, style.columns()) {
+			out = append(out, strings.TrimRight(style.line(l), " "))
+		}
+	}
+	return out
+}
+
+// wrapLine breaks a line that the terminal has no room for; what follows is
+// indented by two more.
+func wrapLine(line string, style Style) []string {
+	trimmed := strings.TrimLeft(line, " ")
+	indent := line[:len(line)-len(trimmed)]
+	var out []string
+	for i, l := range wrap(style.settle(say(trimmed)), style.columns()-len(indent)-2) {
+		if i == 1 {
+			indent += "  "
+		}
+		out = append(out, indent+style.line(l))
+	}
+	return out
 }
 
 var suiteTitles = map[results.SuiteKind]string{
@@ -52,13 +77,37 @@ var suiteTitles = map[results.SuiteKind]string{
 
 const notMeasured = "not measured"
 
+// throughputLines are of the slices without probes, so that requests and duration
+// make the throughput.
 func throughputLines(r *results.Result) []string {
-	return []string{
-		fmt.Sprintf("Duration: %.0f seconds", float64(r.Run.DurationNs)/1e9),
+	if r.Load == nil {
+		return []string{notMeasured}
+	}
+	var requests, ns int64
+	for _, slice := range r.Run.Slices {
+		if slice.Mode == results.Bare.String() {
+			requests, ns = requests+slice.Requests, ns+slice.DurationNs
+		}
+	}
+	lines := []string{
+		"Duration: " + seconds(ns) + " without probes, of " + seconds(r.Run.DurationNs),
 		fmt.Sprintf("Connections: %d, %d in flight on each", r.Load.Connections, max(1, r.Load.Pipeline)),
-		"Total Requests: " + count(r.Load.Requests.OK),
+		"Total Requests: " + count(requests),
 		"Throughput: " + perSecond(r.Load.AchievedRPS),
 	}
+	if ns == 0 { // the whole run was probed
+		lines[0], lines[2] = "Duration: "+seconds(r.Run.DurationNs), "Total Requests: "+count(r.Load.Requests.OK)
+	}
+	return lines
+}
+
+// seconds gives a decimal to what is short.
+func seconds(ns int64) string {
+	decimals := 0
+	if ns < 20e9 {
+		decimals = 1
+	}
+	return strconv.FormatFloat(float64(ns)/1e9, 'f', decimals, 64) + " seconds"
 }
 
 func perSecond(rate *float64) string {
@@ -69,6 +118,9 @@ func perSecond(rate *float64) string {
 }
 
 func latencyLines(r *results.Result) []string {
+	if r.Latency == nil || r.Latency.ResponseTime == nil || r.Load == nil {
+		return []string{notMeasured}
+	}
 	d := r.Latency.ResponseTime
 	lines := []string{"Requests: " + count(d.Count) + " at " + perSecond(r.Load.OfferedRPS)}
 	for _, p := range []struct {
@@ -123,7 +175,7 @@ func leakWord(l *results.Leak) string {
 		return "Yes"
 	}
 	if l.Reason != "" {
-		return "inconclusive: " + clean(l.Reason)
+		return "inconclusive: " + l.Reason
 	}
 	return "inconclusive"
 }
@@ -136,7 +188,7 @@ func megabytes(n int64) string {
 const topOfSuite = 5
 
 func cpuLines(r *results.Result) []string {
-	if r.CPU == nil {
+	if r.CPU == nil || r.Load == nil {
 		return []string{notMeasured}
 	}
 	lines := []string{
@@ -145,7 +197,7 @@ func cpuLines(r *results.Result) []string {
 		"Top functions:",
 	}
 	for i, f := range r.CPU.Top[:min(topOfSuite, len(r.CPU.Top))] {
-		lines = append(lines, fmt.Sprintf("  %d. %s - %.0f%%", i+1, truncate(clean(f.Function), 60, "…"), f.SelfPct))
+		lines = append(lines, fmt.Sprintf("  %d. %s - %.0f%%", i+1, truncate(clean(f.Function), 56, "…"), f.SelfPct))
 	}
 	if len(r.CPU.Top) == 0 {
 		lines = append(lines, "  "+notMeasured)

@@ -24,7 +24,7 @@ func Baseline(w io.Writer, s *results.Suite) error {
 		}
 		for i := range s.Phases {
 			if sec.title == phasesTitle {
-				out.WriteString("\n```text\n" + strings.ReplaceAll(strings.Join(suiteLines(&s.Phases[i]), "\n"), "```", "'''") + "\n```\n")
+				out.WriteString("\n```text\n" + strings.ReplaceAll(strings.Join(suiteLines(&s.Phases[i], Style{Unicode: true}), "\n"), "```", "'''") + "\n```\n")
 			}
 		}
 	}
