@@ -79,6 +79,10 @@ func (m *measurement) followHeap(ctx context.Context, watcher *gateway.Watcher, 
 	if err := h.run(ctx); err != nil {
 		m.warn("the heap was not measured: %v", err)
 	}
+	var cut interrupted
+	if errors.As(context.Cause(ctx), &cut) {
+		m.cut = cut // half a heap phase is half a run: a suite takes it again
+	}
 }
 
 func (h *heapPhase) run(ctx context.Context) error {
@@ -101,6 +105,7 @@ func (h *heapPhase) open() (*heap.Probes, error) {
 // startLoad starts a load of the user's kind at a rate of ours; the driver waits
 // on what may end it.
 func (h *heapPhase) startLoad(ctx context.Context, rate float64, requests int64) (*load.Generator, *driver, error) {
+	h.m.awaitTarget(ctx, h.stderr)
 	o := *h.m.options
 	l := *o.load
 	l.Rate, l.Think, l.Requests, l.Warmup = fmt.Sprintf("%g", rate), 0, requests, 0
@@ -117,6 +122,12 @@ func (h *heapPhase) startLoad(ctx context.Context, rate float64, requests int64)
 	return generator, &driver{m: h.m, generator: generator, watcher: h.watcher, clock: clock}, nil
 }
 
+// leave ends a load, of a target that doesn't stand still.
+func (h *heapPhase) leave(ctx context.Context, d *driver) error {
+	h.m.awaitTarget(ctx, h.stderr)
+	return errors.Join(d.clock.Close(), d.generator.Close())
+}
+
 // throughput is what the target answered a second without probes.
 func (h *heapPhase) throughput() float64 {
 	return stats.Merge(h.m.slices, h.m.quotedMode()).RPS()
@@ -130,11 +141,11 @@ func (h *heapPhase) scout(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, probes.Close()) }()
 	h.m.warnings = append(h.m.warnings, probes.Allocator.Notes...)
-	generator, d, err := h.startLoad(ctx, min(scoutRate, max(1, easyShare*h.throughput())), 0)
+	_, d, err := h.startLoad(ctx, min(scoutRate, max(1, easyShare*h.throughput())), 0)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.clock.Close(), generator.Close()) }()
+	defer func() { err = errors.Join(err, h.leave(ctx, d)) }()
 	if err := h.scoutSlices(ctx, d, results.Bare, scoutSlices); err != nil {
 		return err
 	}
@@ -222,7 +233,7 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.clock.Close(), generator.Close()) }()
+	defer func() { err = errors.Join(err, h.leave(ctx, d)) }()
 	if err := probes.Attach(); err != nil {
 		return err
 	}
@@ -251,6 +262,7 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	h.m.awaitTarget(ctx, h.stderr)
 	totals, stopErr := generator.Stop()
 	time.Sleep(heapSettle)
 	if sums, err = curve.Look(time.Since(began).Nanoseconds(), h.answerBytes, true); err != nil {

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(selfVariable) != "" || len(os.Args) > 1 && os.Args[1] == "load" {
 		os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 	}
+	if way := os.Getenv(shortSuiteVariable); way != "" {
+		os.Exit(shortSuite(way))
+	}
 	os.Exit(m.Run())
 }
 

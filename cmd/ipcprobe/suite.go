@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipcprobe/ipcprobe/results"
-	"github.com/ipcprobe/ipcprobe/results/limit"
 	"github.com/ipcprobe/ipcprobe/results/report"
 	"github.com/ipcprobe/ipcprobe/results/store"
 )
@@ -114,7 +112,7 @@ func suite(ctx context.Context, o *suiteOptions, stdout, stderr io.Writer) error
 		return err
 	}
 	s := &results.Suite{SchemaVersion: results.SchemaVersion, Name: o.run.name, Command: o.run.args}
-	done, err := o.finished()
+	done, err := o.finished(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -161,51 +159,12 @@ func (o *suiteOptions) measure(ctx context.Context, kind results.SuiteKind, s *r
 	if err != nil {
 		return nil, err
 	}
+	if len(s.Phases) > 0 {
+		if other := otherTarget(s.Phases[0].Result.Target, result.Target); other != "" {
+			return nil, fmt.Errorf("the phases before were of another server: %s; measure all anew with --force", other)
+		}
+	}
 	return &results.SuitePhase{Kind: kind, Folder: run.out, Result: result}, nil
-}
-
-// finished are the phases that --resume keeps: stored, whole, and of the same load.
-func (o *suiteOptions) finished() (map[results.SuiteKind]*results.SuitePhase, error) {
-	done := map[results.SuiteKind]*results.SuitePhase{}
-	if !o.resume {
-		return done, nil
-	}
-	s := &results.Suite{}
-	for _, kind := range suiteKinds {
-		want := o.phase(kind, o.fixedRate(s))
-		result, err := store.Open(want.out)
-		if err != nil || result.Run.Partial {
-			break // and what comes behind is of another sitting
-		}
-		if other := differs(want, result); other != "" {
-			return nil, fmt.Errorf("the %s phase in %s was measured otherwise: %s; resume with the same flags, or measure anew with --force",
-				kind, want.out, other)
-		}
-		result.Limits = limit.Judge(o.rulesOf(kind), result)
-		phase := &results.SuitePhase{Kind: kind, Folder: want.out, Result: result}
-		done[kind] = phase
-		s.Phases = append(s.Phases, *phase)
-	}
-	return done, nil
-}
-
-// differs says in what a stored run isn't the one that is asked for.
-func differs(want *runOptions, have *results.Result) string {
-	rate := "max"
-	if have.Load.OfferedRPS != nil {
-		rate = rateText(math.Round(*have.Load.OfferedRPS*1e3) / 1e3) // it was averaged
-	}
-	for _, row := range []struct{ what, want, have string }{
-		{"--connections", fmt.Sprint(want.load.Connections), fmt.Sprint(have.Load.Connections)},
-		{"--rate", want.load.Rate, rate},
-		{"--protocol", want.load.Protocol, have.Target.Protocol},
-		{"--seed", fmt.Sprint(want.load.Seed), fmt.Sprint(have.Run.Seed)},
-	} {
-		if row.want != row.have {
-			return fmt.Sprintf("%s was %s and is now %s", row.what, row.have, row.want)
-		}
-	}
-	return ""
 }
 
 // finish writes the baseline and prints the targets.

@@ -18,6 +18,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/report"
 	"github.com/ipcprobe/ipcprobe/results/report/page"
+	"github.com/ipcprobe/ipcprobe/results/stats"
 	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
@@ -104,6 +105,9 @@ func readRun(path string, stderr io.Writer) (*results.Result, *report.Material, 
 	material, err := report.ReadMaterial(files.Open)
 	if err != nil {
 		fmt.Fprintf(stderr, "ipcprobe: left out: %v\n", err)
+	}
+	if result.Latency != nil && material != nil {
+		result.Latency.Histogram = stats.Bars(material.Quoted()) // result.json has none
 	}
 	return result, material, files, nil
 }

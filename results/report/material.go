@@ -8,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/pprof/profile"
 
+	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/report/page"
 )
 
@@ -66,4 +68,25 @@ func ReadMaterial(open func(name string) (io.ReadCloser, error)) (*Material, err
 		})
 	}
 	return m, errors.Join(failures...)
+}
+
+// Quoted is the histogram of the response times that are quoted, ns: those of the
+// bare slices, or, where there are none, of the probed ones. Nil when there are no
+// latencies.
+func (m *Material) Quoted() *hdrhistogram.Histogram {
+	for _, mode := range []results.Mode{results.Bare, results.Probed} {
+		var sum *hdrhistogram.Histogram
+		for i := range m.Latency {
+			if s := &m.Latency[i]; s.Mode == mode.String() && s.Times != nil {
+				if sum == nil {
+					sum = results.NewHistogram()
+				}
+				sum.Merge(s.Times)
+			}
+		}
+		if sum != nil {
+			return sum
+		}
+	}
+	return nil
 }
