@@ -3,7 +3,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,6 +54,9 @@ func assemble(m *measurement) *results.Result {
 		}
 		stacks := m.samples.Stacks(results.OnCPU, m.stacks)
 		sampled(r.CPU, stacks, m.coverage)
+		if words := cutShort(r.CPU); words != "" {
+			r.Warn(words)
+		}
 		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.probedCPU(), Requests: requests,
 			Calls: m.calls, Fastest: copySpeed(time.Now)})
 	}
@@ -166,6 +171,20 @@ func sampled(cpu *results.CPU, stacks []results.Stack, code results.Coverage) {
 			cpu.UnwindCoveragePct = &pct
 		}
 	}
+}
+
+// cutShort warns of stacks that are mostly not whole; empty where they are, and
+// where a few samples say too little.
+func cutShort(c *results.CPU) string {
+	const few = 50
+	if c.Samples < few || c.CompleteStacksPct >= coveredEnough {
+		return ""
+	}
+	reasons := slices.SortedFunc(maps.Keys(c.CutStacks), func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.CutStacks[b], c.CutStacks[a]), cmp.Compare(a, b))
+	})
+	return fmt.Sprintf("only %.0f %% of the stacks are whole, most others end at: %s; what functions have with their callees is too low",
+		c.CompleteStacksPct, reasons[0])
 }
 
 // judge decides whether the figures can be trusted.

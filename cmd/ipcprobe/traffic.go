@@ -149,6 +149,9 @@ func assembleTraffic(m *measurement) *results.Result {
 	r.Upstream = stats.Upstream(m.upstream, m.flows.Answers)
 	if r.CPU = stats.CPU(m.slices, mode); r.CPU != nil {
 		sampled(r.CPU, m.samples.Stacks(results.OnCPU, m.stacks), m.coverage)
+		if words := cutShort(r.CPU); words != "" {
+			r.Warn(words)
+		}
 	}
 	r.Memory = &m.memory
 	r.Loss = m.loss

@@ -26,6 +26,15 @@ func Build(tb testing.TB, name string) string {
 	return filepath.Join(dir, name)
 }
 
+// Variant is Build with other settings of the Makefile, as CC=musl-gcc; the variant's
+// name is that of its folder.
+func Variant(tb testing.TB, variant, name string, settings ...string) string {
+	tb.Helper()
+	dir := folder(tb, "peer-"+variant)
+	compile(tb, dir, "gateway/peer", append([]string{"DIR=" + dir, name}, settings...)...)
+	return filepath.Join(dir, name)
+}
+
 // Reference does the same for the reference gateway of a build ("v1"); the
 // program is named ipc-gateway-v1.
 func Reference(tb testing.TB, build string) string {

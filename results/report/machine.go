@@ -46,7 +46,27 @@ func cpuSection(r *results.Result) section {
 		return s
 	}
 	s.blocks = append(s.blocks, functions(c.Top))
+	if words := nameless(c.Top); words != "" {
+		s.blocks = append(s.blocks, paragraph{note: true, text: say(words)})
+	}
 	return s
+}
+
+// nameless explains names that are none: of objects whose symbols are gone.
+func nameless(top []results.Function) string {
+	var objects []string
+	for _, f := range top[:min(len(top), maxFunctions)] {
+		if strings.HasPrefix(f.Function, f.Object+"!fn_0x") && !slices.Contains(objects, f.Object) {
+			objects = append(objects, f.Object)
+		}
+	}
+	if len(objects) == 0 {
+		return ""
+	}
+	for i := range objects {
+		objects[i] = truncate(clean(objects[i]), 40, "…")
+	}
+	return strings.Join(objects, ", ") + ": no symbols. “fn_0x…” is a function by the address where its unwind information begins."
 }
 
 // wholeEnough is the percentage of whole stacks above which nobody need ask why
