@@ -36,10 +36,14 @@ func climb(options Options) (*loaded, error) {
 		return nil, err
 	}
 	var errs []error
-	for _, step := range steps(options.Rung) {
+	preempted := preemptible(types)
+	for _, step := range steps(options.Rung, preempted) {
 		l, err := load(step, options, types)
 		if err == nil {
 			if err = l.try(); err == nil {
+				if preempted && step.rung.losesWherePreempted() {
+					l.warnings = append(l.warnings, "on this kernel a probe on this rung can be preempted, and then runs for nobody else on that CPU: what that loses is counted as lost; rung tracepoint loses nothing so")
+				}
 				return l, nil
 			}
 			l.collection.Close()

@@ -90,10 +90,12 @@ func Examine(btf string) []results.Check {
 // examineLadder tries each rung. One that sees everything is required, whichever
 // it is: so the first is, when none of them works. best is the rung of a run.
 func examineLadder(btf string, unprivileged error) (checks []results.Check, best step) {
-	best = ladder[len(ladder)-1]
+	types, err := kernelTypes(btf)
+	all := steps("", err == nil && unprivileged == nil && preemptible(types))
+	best = all[len(all)-1]
 	whole := false
-	for i := len(ladder) - 1; i >= 0; i-- {
-		s := ladder[i]
+	for i := len(all) - 1; i >= 0; i-- {
+		s := all[i]
 		refused := unprivileged
 		if refused == nil {
 			refused = examineRung(s.rung, btf)

@@ -43,7 +43,7 @@ func hooksOf(spec *ebpf.CollectionSpec, collection *ebpf.Collection, types *btf.
 	var hooks []hook
 	for name, program := range collection.Programs {
 		switch program.Type() {
-		case ebpf.Tracing, ebpf.RawTracepoint, ebpf.Kprobe:
+		case ebpf.Tracing, ebpf.RawTracepoint, ebpf.TracePoint, ebpf.Kprobe:
 			hooks = append(hooks, hook{name, spec.Programs[name], program, spec, collection, types})
 		}
 	}
@@ -96,6 +96,9 @@ func (h *hook) attachOnce() (link.Link, error) {
 	switch {
 	case h.program.Type() == ebpf.RawTracepoint:
 		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.spec.AttachTo, Program: h.program})
+	case h.program.Type() == ebpf.TracePoint:
+		group, name, _ := strings.Cut(h.spec.AttachTo, "/")
+		return link.Tracepoint(group, name, h.program, nil)
 	case strings.HasPrefix(h.spec.SectionName, "kretprobe/"):
 		return link.Kretprobe(h.spec.AttachTo, h.program, nil)
 	case h.program.Type() == ebpf.Kprobe:

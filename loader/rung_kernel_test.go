@@ -23,7 +23,7 @@ func onEachRung(t *testing.T, test func(*testing.T, Rung)) {
 	if names := os.Getenv(rungsVariable); names != "" {
 		due = strings.Split(names, ",")
 	}
-	tested := 0
+	tested, preempted := 0, preemptible(nil)
 	for i := range ladder {
 		rung := ladder[i].rung
 		probes, err := Open(Options{Target: os.Getpid(), TapeBytes: 1, Rung: rung})
@@ -32,6 +32,10 @@ func onEachRung(t *testing.T, test func(*testing.T, Rung)) {
 		case err == nil:
 			if err := probes.Close(); err != nil {
 				t.Fatal(err)
+			}
+			if preempted && rung.losesWherePreempted() {
+				t.Logf("rung %s loads; what it loses where it is preempted can't be held to a count: see TestWhatPreemptionTakesIsCounted", rung)
+				continue
 			}
 			tested++
 			t.Run(string(rung), func(t *testing.T) { test(t, rung) })
@@ -49,8 +53,8 @@ func onEachRung(t *testing.T, test func(*testing.T, Rung)) {
 func TestTheBestRungThatWorksIsChosen(t *testing.T) {
 	kerneltest.Privileged(t)
 	probes := open(t, Options{Target: os.Getpid(), TapeBytes: 1})
-	for i := range ladder {
-		rung := ladder[i].rung
+	for _, step := range steps("", preemptible(nil)) {
+		rung := step.rung
 		if rung == probes.Rung() {
 			break
 		}
@@ -70,7 +74,7 @@ func TestARungIsReadByItsName(t *testing.T) {
 	if rung, err := ParseRung(""); err != nil || rung != "" {
 		t.Errorf("no name: %q, %v", rung, err)
 	}
-	if _, err := ParseRung("uprobe"); err == nil || !strings.Contains(err.Error(), "tp_btf, fentry, kprobe, syscall") {
+	if _, err := ParseRung("uprobe"); err == nil || !strings.Contains(err.Error(), "tp_btf, tracepoint, fentry, kprobe, syscall") {
 		t.Errorf("a wrong name: %v", err)
 	}
 }

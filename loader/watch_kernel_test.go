@@ -74,7 +74,8 @@ func exchangesOfAnAlternatingClientAreTimed(t *testing.T, rung Rung) {
 	const n = 997
 	for slice := range 3 {
 		exchange(t, conn, 5) // bare
-		flows := watched(t, probes, func() { exchange(t, conn, n) })
+		receives(t, pid)
+		flows := watched(t, probes, func() { exchange(t, conn, n); receives(t, pid) })
 		if flows.Answers != n || flows.Timed != n || flows.Sends != n || flows.Receives != n ||
 			flows.BytesIn != n*requestBytes || flows.BytesOut != n*answerBytes || flows.Pushes+flows.Parts+flows.Pieces != 0 {
 			t.Errorf("slice %d: %+v", slice, flows)

@@ -84,7 +84,7 @@ type Run struct {
 	Command    []string   `json:"command"`
 	Partial    bool       `json:"partial,omitempty"` // ended before its time
 	EndedBy    string     `json:"ended_by,omitempty"`
-	Rung       string     `json:"rung,omitempty"` // where the probes hung: tp_btf, fentry, kprobe, syscall
+	Rung       string     `json:"rung,omitempty"` // where the probes hung: tp_btf, tracepoint, fentry, kprobe, syscall
 }
 
 // RunSlice is the short form of a Slice in result.json.

@@ -20,10 +20,11 @@
 #ifndef IPCPROBE_KERNEL_H
 #define IPCPROBE_KERNEL_H
 
-#define RUNG_TP_BTF  1 /* tracepoints sk_data_ready and two others, Linux 6.3 */
-#define RUNG_FENTRY  2 /* trampolines on the functions around them, Linux 5.5 */
-#define RUNG_KPROBE  3 /* breakpoints on the same functions */
-#define RUNG_SYSCALL 4 /* system calls alone: when bytes are queued is not seen */
+#define RUNG_TP_BTF	1 /* tracepoints sk_data_ready and two others, Linux 6.3 */
+#define RUNG_FENTRY	2 /* trampolines on the functions around them, Linux 5.5 */
+#define RUNG_KPROBE	3 /* breakpoints on the same functions */
+#define RUNG_SYSCALL	4 /* system calls alone: when bytes are queued is not seen */
+#define RUNG_TRACEPOINT 5 /* those of the first, by way of perf events */
 
 #ifndef RUNG
 #define RUNG RUNG_TP_BTF
@@ -181,7 +182,7 @@ struct pt_regs {
  * Adds to a number that several CPUs may add to, and returns what it was. Untyped
  * programs do it in two steps: of two that come at the same instant one is lost.
  */
-#if TYPED
+#if TYPED || RUNG == RUNG_TRACEPOINT
 #define FETCH_ADD(number, by) __sync_fetch_and_add(number, by)
 #else
 #define FETCH_ADD(number, by)                                                            \

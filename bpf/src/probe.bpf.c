@@ -11,6 +11,8 @@
 #include "callpath.h"
 #if RUNG == RUNG_TP_BTF
 #include "hook_tracepoint.h"
+#elif RUNG == RUNG_TRACEPOINT
+#include "hook_perf.h"
 #elif RUNG == RUNG_FENTRY
 #include "hook_fentry.h"
 #elif RUNG == RUNG_KPROBE
@@ -40,6 +42,7 @@ const struct durations *unused_durations __attribute__((unused));
 const struct thread_call *unused_thread_call __attribute__((unused));
 const struct slot_owner *unused_slot_owner __attribute__((unused));
 
+#if RUNG != RUNG_TRACEPOINT
 TRACEPOINT(sys_enter)
 int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 {
@@ -70,6 +73,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	handle_sys_exit(cpu, CALL_NUMBER(regs), ret);
 	return 0;
 }
+#endif
 
 TRACEPOINT(sched_switch)
 int BPF_PROG(sched_switch, _Bool preempt, struct task_struct *prev,

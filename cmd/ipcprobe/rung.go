@@ -18,7 +18,7 @@ type hooking struct {
 
 // flags declares the flags that say it.
 func (h *hooking) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&h.rung, "rung", "", "hang the probes on `RUNG`: tp_btf, fentry, kprobe or syscall\n(default: the best that this kernel takes, see doctor)")
+	flags.StringVar(&h.rung, "rung", "", "hang the probes on `RUNG`: tp_btf, tracepoint, fentry, kprobe or\nsyscall\n(default: the best that this kernel takes, see doctor)")
 	flags.StringVar(&h.btf, "btf", "", "the kernel’s type information from `FILE`, for a kernel that has none")
 }
 

@@ -144,6 +144,13 @@ func TestTheTableSaysWhatEachKernelGives(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
+	for mode, works := range map[string]bool{"none": false, "integrity": true, "": false} {
+		r := good()
+		r.Environment.Lockdown = mode
+		if err := table(strings.NewReader(line("6.12,lockdown=integrity", "syscall", r)), &out); (err == nil) != works {
+			t.Errorf("a kernel that should be locked down, and is %q: %v", mode, err)
+		}
+	}
 	if err := table(strings.NewReader("6.1 x fentry "+folder+"/none\n"), &out); err == nil {
 		t.Error("a run without a result passes")
 	}

@@ -32,7 +32,7 @@ func table(names io.Reader, out io.Writer) error {
 		r, err := read(path)
 		if err == nil {
 			fmt.Fprintf(t, "%s\t%s\t%s\n", name, version, strings.Join(row(r), "\t"))
-			err = wrong(r, rung)
+			err = errors.Join(wrong(r, rung), locked(r, name))
 		} else {
 			fmt.Fprintf(t, "%s\t%s\t%s\tno result\n", name, version, rung)
 		}
@@ -82,6 +82,16 @@ func legs(l *results.Legs) string {
 		}
 	}
 	return strings.Join(known, ", ")
+}
+
+// locked says whether a kernel was not locked down as its name demands: the name
+// of a kernel is followed by what was added to its command line.
+func locked(r *results.Result, name string) error {
+	_, mode, asked := strings.Cut(name, ",lockdown=")
+	if asked && r.Environment.Lockdown != mode {
+		return fmt.Errorf("lockdown is %q, and %s was due", r.Environment.Lockdown, mode)
+	}
+	return nil
 }
 
 // wrong says what a result must not be, on whatever kernel.

@@ -24,10 +24,11 @@ func subject(r *results.Result) block {
 
 // rungs says in words where the probes hung.
 var rungs = map[string]string{
-	"tp_btf":  "the sockets’ tracepoints",
-	"fentry":  "trampolines around the sockets’ functions",
-	"kprobe":  "breakpoints at the sockets’ functions",
-	"syscall": "system calls alone: queue wait and send call are not told apart",
+	"tp_btf":     "the sockets’ tracepoints",
+	"tracepoint": "the sockets’ tracepoints, by way of perf events",
+	"fentry":     "trampolines around the sockets’ functions",
+	"kprobe":     "breakpoints at the sockets’ functions",
+	"syscall":    "system calls alone: queue wait and send call are not told apart",
 }
 
 func targetText(r *results.Result) text {
