@@ -25,6 +25,8 @@ func userBytes(c *results.Copies) string {
 	switch {
 	case ends == nil:
 		return "How many bytes the server copies itself is not known: nothing counts them. "
+	case c.UserCopyPct == 0:
+		return "By the server itself: no copy was seen, which leaves room for " + bytesize(ends[1]) + ". "
 	case c.UserBytesPerRequest == nil:
 		return "By the server itself: at most " + bytesize(ends[1]) +
 			", what its time in copies would move at this machine’s fastest; there is too little for an estimate. "
