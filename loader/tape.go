@@ -16,6 +16,9 @@ import (
 // chunkRecords is CHUNK of bpf/src/tape.h: the records a CPU takes at once.
 const chunkRecords = 256
 
+// roomForDefault is more records than a tape of the default length holds.
+const roomForDefault = 1 << 19
+
 const recordBytes = int(unsafe.Sizeof(bpf.ProbeRecord{}))
 
 // recordsIn is how many records that much memory holds: whole chunks, or a part
@@ -98,8 +101,18 @@ func (t *tape) reset(cpus *ebpf.Map) error {
 // CPU are in order of time within a chunk; across chunks they are not sorted.
 func (t *tape) decode(dst []results.Observation) []results.Observation {
 	used := t.records[:t.used()]
+	n := len(used) // a few slots of the last chunks may be empty
 	if t.dealt {
-		used = t.records
+		used, n = t.records, 0
+		for i := range used {
+			n += int(min(used[i].Kind, 1))
+		}
+	}
+	if len(dst)+n > cap(dst) {
+		// Once for all slices: what append would leave behind on its way to some
+		// tens of MB is a multiple of them. What is not written is not resident.
+		room := max(n+n/4, min(len(t.records), roomForDefault))
+		dst = append(make([]results.Observation, 0, len(dst)+room), dst...)
 	}
 	for i := range used {
 		r := &used[i]

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -124,6 +125,7 @@ func (d *driver) run(ctx context.Context) error {
 		err = d.m.countCosts(ctx, d.probes, d.wait)
 	}
 	d.m.join = d.matcher.Account()
+	d.release()
 	d.m.warnings = append(d.m.warnings, d.planner.Warnings()...)
 	if d.restless > 0 {
 		d.m.warn("%d of %d connections never came to rest: requests on them could not be joined", d.restless, d.m.options.load.Connections)
@@ -135,6 +137,13 @@ func (d *driver) run(ctx context.Context) error {
 		d.m.warn("some functions have no names: %v", d.unnamed)
 	}
 	return d.whyEnded(ctx, err)
+}
+
+// release gives up what slices were joined in, before the report is made: beside
+// that, the collector would let the heap grow to twice as much.
+func (d *driver) release() {
+	d.observations, d.joined, d.matcher = nil, nil, nil
+	runtime.GC()
 }
 
 // whyEnded tells an end that leaves a report from one that does not.

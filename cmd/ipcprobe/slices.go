@@ -172,6 +172,10 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 	}
 	lost := loss.Lost - d.lost
 	d.lost += lost
+	if len(requests) > cap(d.joined) && d.joined != nil {
+		d.joined = nil // tens of MB: given back before there are more of them
+		runtime.GC()
+	}
 	d.matcher.Connections(d.generator.Connections())
 	d.joined = d.matcher.Slice(join.Input{
 		Start: slice.Start, End: slice.End,

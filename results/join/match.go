@@ -64,28 +64,33 @@ func (m *Matcher) match(c *connection, a *Account, dst []results.Joined) []resul
 		if !c.inPopulation(i, a) {
 			continue
 		}
-		j := results.Joined{Request: c.in.Requests[i]}
-		found, reason, ok := c.find(&j)
+		// Made where it will stay: it is large. What can't be joined is taken back.
+		at := len(dst)
+		dst = append(dst, results.Joined{})
+		j := &dst[at]
+		j.Request = c.in.Requests[i]
+		found, reason, ok := c.find(j)
 		if !ok {
 			a.Unmatched[reason]++
+			dst = dst[:at]
 			continue
 		}
 		verdicts++
-		isBound := c.bound(&j, found[queued])
-		switch c.judge(&j, n, found) {
+		isBound := c.bound(j, found[queued])
+		switch c.judge(j, n, found) {
 		case plausible:
-			m.split(&j, found, c.in)
-			dst = append(dst, j)
+			m.split(j, found, c.in)
 			if isBound {
 				bounded++
 			}
+			continue
 		case odd:
 			odds++
-			a.Unmatched[Order]++
 		case impossible:
 			wrong = true
-			a.Unmatched[Order]++
 		}
+		a.Unmatched[Order]++
+		dst = dst[:at]
 	}
 	if wrong || odds > c.tolerated(verdicts) {
 		a.Unmatched[Order] += int64(len(dst) - begin)

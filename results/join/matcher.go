@@ -86,6 +86,10 @@ func (m *Matcher) Slice(in Input, dst []results.Joined) []results.Joined {
 	m.sleeps.reset(in.Observations)
 	m.groupSyncs(&in)
 	m.groupRequests(&in, &a)
+	if n := len(in.Requests); len(dst)+n > cap(dst) {
+		// Room for all at once, and some more for the next slice.
+		dst = append(make([]results.Joined, 0, len(dst)+n+n/8), dst...)
+	}
 	for slot := range m.slots {
 		indices := m.requests.of(slot)
 		if len(indices) == 0 {

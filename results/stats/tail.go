@@ -4,7 +4,6 @@ package stats
 
 import (
 	"cmp"
-	"container/heap"
 	"slices"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -19,39 +18,83 @@ const exemplars = 10
 
 // Tail gathers the slowest joined requests, slice after slice. Use NewTail.
 type Tail struct {
-	slowest byTrip
-	count   int64
+	kept  []results.Joined
+	heap  []slow // the fastest of kept on top
+	count int64
+}
+
+// slow is a place in Tail.kept: small, since a heap moves its items about.
+type slow struct {
+	trip int64 // round trip, ns
+	at   int32
 }
 
 // NewTail returns a Tail that holds nothing.
 func NewTail() *Tail { return &Tail{} }
 
-// byTrip is a heap with the fastest of the slowest on top.
-type byTrip []results.Joined
-
-func (h byTrip) Len() int           { return len(h) }
-func (h byTrip) Less(i, j int) bool { return h[i].RoundTrip() < h[j].RoundTrip() }
-func (h byTrip) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *byTrip) Push(x any)        { *h = append(*h, x.(results.Joined)) }
-func (h *byTrip) Pop() any {
-	last := len(*h) - 1
-	x := (*h)[last]
-	*h = (*h)[:last]
-	return x
-}
-
-// Add takes what a slice's join gave.
+// Add takes what a slice's join gave. Once slowestKept requests were seen it
+// allocates nothing.
 func (t *Tail) Add(joined []results.Joined) {
 	t.count += int64(len(joined))
+	if room := min(slowestKept, len(t.kept)+len(joined)); room > cap(t.kept) {
+		t.kept, t.heap = slices.Grow(t.kept, room-len(t.kept)), slices.Grow(t.heap, room-len(t.heap))
+	}
 	for i := range joined {
+		trip := joined[i].RoundTrip()
 		switch {
-		case len(t.slowest) < slowestKept:
-			heap.Push(&t.slowest, joined[i])
-		case joined[i].RoundTrip() > t.slowest[0].RoundTrip():
-			t.slowest[0] = joined[i]
-			heap.Fix(&t.slowest, 0)
+		case len(t.kept) < slowestKept:
+			t.heap = append(t.heap, slow{trip, int32(len(t.kept))})
+			t.kept = append(t.kept, joined[i])
+			t.rise()
+		case trip > t.heap[0].trip:
+			t.heap[0].trip = trip
+			t.kept[t.heap[0].at] = joined[i]
+			t.sink()
 		}
 	}
+}
+
+// rise puts the heap's last item where it belongs.
+func (t *Tail) rise() {
+	h, i := t.heap, len(t.heap)-1
+	item := h[i]
+	for i > 0 && h[(i-1)/2].trip > item.trip {
+		h[i] = h[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	h[i] = item
+}
+
+// sink puts the heap's first item where it belongs.
+func (t *Tail) sink() {
+	h, i := t.heap, 0
+	item := h[0]
+	for {
+		child := 2*i + 1
+		if child >= len(h) {
+			break
+		}
+		if child+1 < len(h) && h[child+1].trip < h[child].trip {
+			child++
+		}
+		if h[child].trip >= item.trip {
+			break
+		}
+		h[i] = h[child]
+		i = child
+	}
+	h[i] = item
+}
+
+// slowest are at most n of the requests that were kept, slowest first.
+func (t *Tail) slowest(n int) []*results.Joined {
+	order := slices.Clone(t.heap)
+	slices.SortFunc(order, func(a, b slow) int { return cmp.Compare(b.trip, a.trip) })
+	all := make([]*results.Joined, min(n, len(order)))
+	for i := range all {
+		all[i] = &t.kept[order[i].at]
+	}
+	return all
 }
 
 // leaf is a part of the round trip that has no parts that are told apart.
@@ -109,9 +152,7 @@ func (t *Tail) Result(quantile float64, legs *results.Legs, origin int64) *resul
 	if legs == nil || beyond < support {
 		return nil
 	}
-	slowest := slices.Clone(t.slowest)
-	slices.SortFunc(slowest, func(a, b results.Joined) int { return cmp.Compare(b.RoundTrip(), a.RoundTrip()) })
-	slowest = slowest[:min(beyond, len(slowest))]
+	slowest := t.slowest(beyond)
 	tail := &results.Tail{
 		Quantile: quantile, Requests: int64(len(slowest)),
 		ShareOfExcess: make(map[string]float64),
@@ -127,21 +168,21 @@ func (t *Tail) Result(quantile float64, legs *results.Legs, origin int64) *resul
 		tail.ShareOfExcess[name] *= 100 / sum
 	}
 	for i := range slowest[:min(exemplars, len(slowest))] {
-		tail.Exemplars = append(tail.Exemplars, exemplar(&slowest[i], origin))
+		tail.Exemplars = append(tail.Exemplars, exemplar(slowest[i], origin))
 	}
 	return tail
 }
 
 // excessOf is how much more of a part the slowest have than the median request,
 // ns on average over all of them.
-func excessOf(part *leaf, slowest []results.Joined, legs *results.Legs) float64 {
+func excessOf(part *leaf, slowest []*results.Joined, legs *results.Legs) float64 {
 	median := 0.0
 	if d := part.median(legs); d != nil && d.P50 != nil {
 		median = float64(*d.P50)
 	}
 	excess := 0.0
 	for i := range slowest {
-		if ns, ok := part.of(&slowest[i]); ok {
+		if ns, ok := part.of(slowest[i]); ok {
 			excess += float64(ns) - median
 		}
 	}

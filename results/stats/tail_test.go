@@ -3,7 +3,10 @@
 package stats
 
 import (
+	"cmp"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -92,10 +95,51 @@ func TestTailKeepsTheSlowestWithinItsBound(t *testing.T) {
 		}
 		tail.Add(part)
 	}
-	if len(tail.slowest) != slowestKept || tail.count != 3*slowestKept {
-		t.Fatalf("%d kept of %d", len(tail.slowest), tail.count)
+	if len(tail.kept) != slowestKept || tail.count != 3*slowestKept {
+		t.Fatalf("%d kept of %d", len(tail.kept), tail.count)
 	}
-	if least := tail.slowest[0].Service.Upstream; least != 2*slowestKept {
+	if least := tail.kept[tail.heap[0].at].Service.Upstream; least != 2*slowestKept {
 		t.Errorf("the fastest that is kept waited %d, want %d", least, 2*slowestKept)
 	}
+}
+
+func TestTailKeepsTheSlowestOfAnyOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	tail := NewTail()
+	var trips []int64
+	slice := make([]results.Joined, 0, 9_000)
+	for range 20 {
+		slice = slice[:0]
+		for range 9_000 {
+			j := delayed(0, rng.Int64N(40_000), 0) // with many that are equal
+			slice = append(slice, j)
+			trips = append(trips, j.RoundTrip())
+		}
+		tail.Add(slice)
+	}
+	slices.SortFunc(trips, func(a, b int64) int { return cmp.Compare(b, a) })
+	for i, j := range tail.slowest(slowestKept) {
+		if j.RoundTrip() != trips[i] {
+			t.Fatalf("number %d of the slowest took %d ns, want %d", i, j.RoundTrip(), trips[i])
+		}
+	}
+	if n := testing.AllocsPerRun(5, func() { tail.Add(slice) }); n != 0 {
+		t.Errorf("%v allocations for 9,000 requests once the tail is full, want 0", n)
+	}
+}
+
+// BenchmarkTail is the cost of a request that is joined, in the order of 100,000
+// round trips drawn at random.
+func BenchmarkTail(b *testing.B) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	slice := make([]results.Joined, 100_000)
+	for i := range slice {
+		slice[i] = delayed(0, int64(rng.ExpFloat64()*50_000), 0)
+	}
+	tail := NewTail()
+	b.ReportAllocs()
+	for b.Loop() {
+		tail.Add(slice)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(slice)), "ns/request")
 }
