@@ -177,6 +177,10 @@ soak-join: build ## `run` at 100,000 requests/s for SOAK=10m, with what is resid
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_SOAK=$(SOAK) $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-exec $(AS_ROOT) -bench='BenchmarkJoinSoak' -benchtime=1x ./cmd/ipcprobe
 
+bench-compare: build ## compare v1 with v2, and the same by hand with a plain C client and the scheduler's clock; ROUNDS=12
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_ROUNDS=$(or $(filter-out 200,$(ROUNDS)),12) $(GO) test -p=1 -run='^$$' -timeout=60m \
+		-bench='BenchmarkCompareByHand' -benchtime=1x ./cmd/ipcprobe
+
 soak-load: build ## 100,000 requests/s for SOAK=10m, with what is resident of the generator every ten seconds
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_SOAK=$(SOAK) $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-bench='BenchmarkSoak' -benchtime=1x ./cmd/ipcprobe
