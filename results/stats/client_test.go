@@ -4,6 +4,7 @@ package stats
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -169,11 +170,14 @@ func TestShortfall(t *testing.T) {
 		"a few under way":        {10_000, 9_950, 0, 10_000, false},
 		"answers too few":        {10_000, 8_000, 0, 10_000, true},
 		"holds requests back":    {8_000, 8_000, 2_000, 10_000, true},
+		"catches up later":       {11_000, 11_000, 2_000, 10_000, true},
 		"a closed loop can't be": {10_000, 8_000, 0, 0, false},
 	} {
 		c := &Client{Counts: results.Counts{Sent: tt.sent, OK: tt.ok}, Seconds: 1}
 		if got := Shortfall(c, Offer{RPS: tt.rps, Held: tt.held}); (got != "") != tt.want {
 			t.Errorf("%s: %q", name, got)
+		} else if caughtUp := float64(tt.ok) >= tt.rps; tt.want && strings.Contains(got, "all the time") != caughtUp {
+			t.Errorf("%s: %q", name, got) // "it answered more than was offered" is no way to fall behind
 		}
 	}
 }

@@ -72,6 +72,10 @@ func Shortfall(c *Client, o Offer) string {
 	if o.RPS <= 0 || max(missing, held) <= max(shortfall*float64(sent), 3*math.Sqrt(float64(sent))) {
 		return ""
 	}
+	if c.RPS() > (1-shortfall)*o.RPS { // in the slices that count it caught up
+		return fmt.Sprintf("the server did not keep up with the rate of %.0f requests/s all the time: %.0f of %d requests waited because no connection had room, or had no answer in time",
+			o.RPS, max(missing, held), sent)
+	}
 	return fmt.Sprintf("the server did not keep up with the rate: it answered %.0f requests/s of the %.0f offered; response times grow with the length of such a run",
 		c.RPS(), o.RPS)
 }

@@ -66,7 +66,16 @@ function drawDistribution(element, d) {
 		options: {
 			scales: {x: {time: false}, y: {distr: 3}},
 			axes: [
-				axis({splits: () => marks, values: (_, xs) => xs.map((x) => +percentile(x).toPrecision(7) + " %")}),
+				axis({splits: () => marks, values: (plot, xs) => {
+					// A label that would run into the one before it is left out.
+					const room = (plot.width - 90) / (marks[marks.length - 1] || 1);
+					let last = -Infinity;
+					return xs.map((x) => {
+						if ((x - last) * room < 44) return "";
+						last = x;
+						return +percentile(x).toPrecision(7) + " %";
+					});
+				}}),
 				axis({size: 70, values: (_, vs) => vs.map((v) => v && /^[125]/.test(v.toExponential()) ? duration(v) : "")}),
 			],
 			series: [{label: "percentile", value: (_, x) => x == null ? "–" : percentile(x).toPrecision(6) + " %"},
