@@ -13,7 +13,8 @@ type Heap struct {
 
 	Requests   int64   `json:"requests"`    // answered in the phase
 	DurationNs int64   `json:"duration_ns"` // of the phase
-	RateRPS    float64 `json:"rate_rps"`    // requests that were due a second
+	RateRPS    float64 `json:"rate_rps"`    // requests that were due a second, rests included
+	BurstRPS   float64 `json:"burst_rps"`   // requests that were due a second in the bursts between the rests
 
 	AllocsPerRequest float64 `json:"allocs_per_request"`
 	FreesPerRequest  float64 `json:"frees_per_request"` // frees of older blocks included
@@ -52,7 +53,7 @@ type Heap struct {
 // Cost is what the probes of the heap phase took of one core.
 type Cost struct {
 	HitsPerRequest float64     `json:"hits_per_request"`   // stops of the target in a probe
-	NsPerHit       float64     `json:"ns_per_hit"`         // of the target's CPU time, measured beforehand
+	NsPerHit       float64     `json:"ns_per_hit"`         // of the target's CPU time: the phase against slices without probes before it
 	CorePct        float64     `json:"core_pct"`           // of one core, over the phase
 	Interval       *[2]float64 `json:"interval,omitempty"` // of CorePct, 95 %
 	BudgetPct      float64     `json:"budget_pct"`
@@ -89,7 +90,8 @@ type HeapMoment struct {
 	LiveBytes   int64 // of heap blocks of the phase
 	LiveObjects int64
 	MappedBytes int64      // of pages that the program itself mapped in the phase
-	Rest        bool       // no request was under way
+	Rest        bool       // the load was over
+	Idle        bool       // between two bursts: all that was sent had been answered
 	Sites       []HeapHeld // of the sites that hold anything; nil where only the sums were read
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/gateway"
@@ -20,17 +19,10 @@ import (
 )
 
 const (
-	// The scout finds out what a request costs in the heap phase: slices without
-	// probes, with, and without again, at a rate that any server bears.
-	scoutSlice  = 150 * time.Millisecond
-	scoutSlices = 4 // without probes before and behind; twice as many with
-	scoutRate   = 200.0
-	// easyShare is the part of the throughput measured before that the heap phase
-	// loads at most, whatever the budget.
-	easyShare = 0.5
-	// heapMoments is how many points the curve of the heap has.
-	heapMoments = 100
-	leastMoment = 10 * time.Millisecond
+	// heapRequests is how many requests a heap phase makes, unless it is told: twice
+	// what a leak verdict needs. heapLongest is how long it takes for that at most.
+	heapRequests = 30_000
+	heapLongest  = 75 * time.Second
 	// heapSettle is how long the target may take after its last answer to give
 	// back what it held for it.
 	heapSettle = 100 * time.Millisecond
@@ -50,9 +42,11 @@ type heapPhase struct {
 
 	slices      []results.Slice // of the scout
 	hits        float64         // a request
-	nsPerHit    results.Estimate
 	answerBytes float64
-	rate        float64
+	pace        stats.HeapPace
+
+	seen     results.Counts  // of the phase's slices so far
+	measured []results.Slice // they
 }
 
 // followHeap runs the phase. What is in its way is a warning: the run has its other
@@ -89,8 +83,42 @@ func (h *heapPhase) run(ctx context.Context) error {
 	if err := h.scout(ctx); err != nil {
 		return err
 	}
-	h.rate = h.chooseRate()
+	h.pace = stats.PaceHeap(h.bounds())
 	return h.measure(ctx)
+}
+
+// bounds are what the phase's load has to keep to.
+func (h *heapPhase) bounds() stats.HeapLoad {
+	o := h.m.options
+	l := stats.HeapLoad{
+		BudgetPct: o.budget, Hits: h.hits, Throughput: h.throughput(),
+		BusyNs: stats.BusyPerRequest(h.slices, results.Probed), Asked: h.asked(),
+		Requests: heapRequests, Longest: max(heapLongest, o.load.Duration),
+	}
+	l.NsPerHit, _ = stats.HitCost(h.slices, h.hits)
+	if o.heapLongest > 0 {
+		l.Longest = o.heapLongest
+	}
+	switch {
+	case o.heapRequests > 0:
+		l.Requests, l.Longest = o.heapRequests, 0
+	case o.load.Requests > 0: // their number ends the phase
+		l.Requests, l.Longest = o.load.Requests, 0
+	}
+	return l
+}
+
+// asked is the rate that the user set, where it is one; else 0.
+func (h *heapPhase) asked() float64 {
+	if asked, err := load.ParseRate(h.m.options.load.Rate); err == nil && asked.Flat() {
+		return asked.Count(time.Second)
+	}
+	return 0
+}
+
+// throughput is what the target answered a second without probes.
+func (h *heapPhase) throughput() float64 {
+	return stats.Merge(h.m.slices, h.m.quotedMode()).RPS()
 }
 
 // open finds the allocator and loads the probes.
@@ -104,11 +132,11 @@ func (h *heapPhase) open() (*heap.Probes, error) {
 
 // startLoad starts a load of the user's kind at a rate of ours; the driver waits
 // on what may end it.
-func (h *heapPhase) startLoad(ctx context.Context, rate float64, requests int64) (*load.Generator, *driver, error) {
+func (h *heapPhase) startLoad(ctx context.Context, rate string, requests int64) (*load.Generator, *driver, error) {
 	h.m.awaitTarget(ctx, h.stderr)
 	o := *h.m.options
 	l := *o.load
-	l.Rate, l.Think, l.Requests, l.Warmup = fmt.Sprintf("%g", rate), 0, requests, 0
+	l.Rate, l.Think, l.Requests, l.Warmup = rate, 0, requests, 0
 	l.Duration = time.Hour // the phase ends it
 	o.load = &l
 	generator, _, err := startLoad(ctx, &o, h.m.server)
@@ -128,108 +156,14 @@ func (h *heapPhase) leave(ctx context.Context, d *driver) error {
 	return errors.Join(d.clock.Close(), d.generator.Close())
 }
 
-// throughput is what the target answered a second without probes.
-func (h *heapPhase) throughput() float64 {
-	return stats.Merge(h.m.slices, h.m.quotedMode()).RPS()
-}
-
-// scout measures how often a request stops in a probe, and what a stop costs.
-func (h *heapPhase) scout(ctx context.Context) (err error) {
-	probes, err := h.open()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, probes.Close()) }()
-	h.m.warnings = append(h.m.warnings, probes.Allocator.Notes...)
-	_, d, err := h.startLoad(ctx, min(scoutRate, max(1, easyShare*h.throughput())), 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.leave(ctx, d)) }()
-	if err := h.scoutSlices(ctx, d, results.Bare, scoutSlices); err != nil {
-		return err
-	}
-	if err := probes.Attach(); err != nil {
-		return err
-	}
-	if err := probes.Count(true, 0); err != nil {
-		return err
-	}
-	if err := h.scoutSlices(ctx, d, results.Probed, 2*scoutSlices); err != nil {
-		return err
-	}
-	sums, err := probes.Sums()
-	if err != nil {
-		return err
-	}
-	if err := probes.Detach(); err != nil {
-		return err
-	}
-	if err := h.scoutSlices(ctx, d, results.Bare, scoutSlices); err != nil {
-		return err
-	}
-	return h.learn(sums)
-}
-
-// scoutSlices takes n slices in a mode.
-func (h *heapPhase) scoutSlices(ctx context.Context, d *driver, mode results.Mode, n int) error {
-	for range n {
-		if _, _, err := d.turn(mode); err != nil {
-			return err
-		}
-		waitErr := d.wait(ctx, scoutSlice)
-		slice, _, err := d.turn(results.Gap)
-		if err := errors.Join(waitErr, err); err != nil {
-			return err
-		}
-		h.slices = append(h.slices, slice)
-	}
-	return nil
-}
-
-// learn draws the conclusions of the scout's slices. The probes were on for longer
-// than these: how many requests they saw, the bytes that the target sent tell.
-func (h *heapPhase) learn(sums *heap.Sums) error {
-	var n, bytes int64
-	for i := range h.slices {
-		for _, v := range h.slices[i].Intervals {
-			n += v.Counts.OK + v.Counts.Error
-			bytes += v.BytesIn
-		}
-	}
-	if n == 0 || bytes == 0 {
-		return fmt.Errorf("no request was answered in %v", 4*scoutSlices*scoutSlice)
-	}
-	h.answerBytes = float64(bytes) / float64(n)
-	seen := float64(sums.AnsweredBytes) / h.answerBytes
-	if !sums.Clock || seen == 0 { // both kinds of slices take as long, and so do the gaps
-		seen = float64(n) / 2
-	}
-	h.hits = float64(sums.Hits) / seen
-	h.nsPerHit, _ = stats.HitCost(h.slices, h.hits)
-	return nil
-}
-
-// chooseRate is the rate of the phase: the user's own, or what the budget and an
-// easy load of the target allow.
-func (h *heapPhase) chooseRate() float64 {
-	rate := stats.HeapRate(h.m.options.budget, h.hits, h.nsPerHit)
-	rate = min(rate, max(1, easyShare*h.throughput()), load.MaxRate)
-	if asked, err := load.ParseRate(h.m.options.load.Rate); err == nil && asked.Flat() {
-		rate = min(rate, asked.Count(time.Second))
-	}
-	return math.Max(rate, 1)
-}
-
-// measure loads the target at the chosen rate with the probes on all the time.
+// measure loads the target in bursts with the probes on all the time.
 func (h *heapPhase) measure(ctx context.Context) (err error) {
-	o := h.m.options
 	probes, err := h.open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, probes.Close()) }()
-	generator, d, err := h.startLoad(ctx, h.rate, o.load.Requests)
+	generator, d, err := h.startLoad(ctx, burstsOf(h.pace), h.pace.Requests)
 	if err != nil {
 		return err
 	}
@@ -240,32 +174,27 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	if err := probes.Count(true, h.answerBytes); err != nil {
 		return err
 	}
-	length, most := o.load.Duration, o.load.Duration
-	if o.load.Requests > 0 { // their number ends the phase, unless the target stalls
-		length = time.Duration(float64(o.load.Requests) / h.rate * 1e9)
-		most = 4*length + time.Minute
-	}
-	stopProgress := showProgress(h.stderr, o.quiet, length, generator)
+	stopProgress := showProgress(h.stderr, h.m.options.quiet, h.pace.Length(), generator)
 	defer stopProgress()
 	began := time.Now()
-	if _, _, err := d.turn(results.Probed); err != nil {
+	if _, _, err := d.turn(results.Bare); err != nil {
 		return err
 	}
 	curve := probes.Curve()
-	sums, why := h.follow(ctx, d, curve, length, most)
+	sums, why := h.follow(ctx, d, curve)
 	lasted := time.Since(began)
 	atEnd := errors.Is(why, errEnough)
 	loaded := sums
 	if atEnd { // all is answered: the target is at rest, its connections open
 		time.Sleep(heapSettle)
-		if loaded, err = curve.Look(time.Since(began).Nanoseconds(), h.answerBytes, true); err != nil {
+		if loaded, err = curve.Look(h.moment(began, true)); err != nil {
 			return err
 		}
 	}
 	h.m.awaitTarget(ctx, h.stderr)
 	totals, stopErr := generator.Stop()
 	time.Sleep(heapSettle)
-	if sums, err = curve.Look(time.Since(began).Nanoseconds(), h.answerBytes, true); err != nil {
+	if sums, err = curve.Look(h.moment(began, true)); err != nil {
 		return err
 	}
 	if !atEnd {
@@ -288,20 +217,27 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	return nil
 }
 
-// follow looks at the heap until the phase is over, which is expected after length;
-// the error is what ended it before most of it, errEnough where all requests are
-// answered.
-func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve, length, most time.Duration) (*heap.Sums, error) {
+// follow looks at the heap in each rest until the phase is over; the error is what
+// ended it before it should have, errEnough where all requests are answered.
+func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve) (*heap.Sums, error) {
 	began := time.Now()
-	pace := max(length/heapMoments, leastMoment)
-	for {
+	p := h.pace
+	rest := p.Period * time.Duration(p.Parts-p.High) / time.Duration(p.Parts)
+	ahead := min(rest/3, lookAhead) // of the next burst
+	most := 4*p.Length() + time.Minute
+	for next := p.Period - ahead; ; next += p.Period {
 		left := most - time.Since(began)
 		if left <= 0 {
 			return nil, nil
 		}
-		why := d.wait(ctx, min(pace, left))
+		why := d.wait(ctx, min(max(0, next-time.Since(began)), left))
+		if late := time.Since(began) - next; late > 0 {
+			next += late / p.Period * p.Period // a burst was missed
+		}
 		h.lookAgain()
-		sums, err := curve.Look(time.Since(began).Nanoseconds(), h.answerBytes, false)
+		slice, _, turnErr := d.turn(results.Bare)
+		h.count(slice)
+		sums, err := curve.Look(h.moment(began, false))
 		switch {
 		case err != nil:
 			return nil, err
@@ -309,7 +245,27 @@ func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve, le
 			return sums, why
 		case sums.Ending != "":
 			return sums, errors.New(sums.Ending)
+		case turnErr != nil:
+			return sums, turnErr
 		}
+	}
+}
+
+// count adds a slice of the phase.
+func (h *heapPhase) count(slice results.Slice) {
+	if slice.End <= slice.Start {
+		return
+	}
+	h.seen.Add(slice.Counts())
+	// For the cost all that counts is that the probes were on.
+	h.measured = append(h.measured, results.Slice{Mode: results.Probed, Intervals: []results.Interval{{Counts: slice.Counts()}}, TargetCPU: slice.TargetCPU})
+}
+
+// moment is now.
+func (h *heapPhase) moment(began time.Time, over bool) results.HeapMoment {
+	return results.HeapMoment{
+		At: time.Since(began).Nanoseconds(), Requests: h.seen.OK + h.seen.Error,
+		Rest: over, Idle: h.seen.Sent == h.seen.OK+h.seen.Failed(),
 	}
 }
 
@@ -340,15 +296,17 @@ func (h *heapPhase) finish(r *results.Heap, loaded *heap.Sums, counts results.Co
 	o := h.m.options
 	// The first request, which checks the server, came before anything counted.
 	r.Requests = max(0, counts.OK+counts.Error-1)
-	r.DurationNs, r.RateRPS = lasted.Nanoseconds(), h.rate
+	r.DurationNs, r.RateRPS, r.BurstRPS = lasted.Nanoseconds(), h.pace.Mean(), h.pace.Burst
 	if r.Requests > 0 {
 		n := float64(r.Requests)
 		r.AllocsPerRequest = float64(loaded.Allocs) / n
 		r.FreesPerRequest = float64(loaded.Frees+loaded.OlderFrees) / n
 		r.BytesPerRequest = float64(loaded.AllocBytes) / n
+		each, _ := stats.HitCost(append(h.measured, bareOf(h.slices)...), float64(loaded.Hits)/n)
+		r.Cost = stats.HeapCost(r, loaded.Hits, each, o.budget)
 	}
-	r.Cost = stats.HeapCost(r, loaded.Hits, h.nsPerHit, o.budget)
-	r.Method = fmt.Sprintf("every call of the phase was followed; the load ran at %.4g requests/s for the probes to stay inside the budget of %g %% of a core", h.rate, o.budget)
+	r.Method = fmt.Sprintf("every call of the phase was followed; the load came in bursts of %.4g requests/s with rests between, %.4g requests/s on the whole, for the probes to stay inside the budget of %g %% of a core",
+		h.pace.Burst, h.pace.Mean(), o.budget)
 	stats.ScaleMoments(r)
 	r.CutPct = stats.CutPct(r.All)
 	r.Sites = stats.HeapSites(r.All, topSites)
@@ -372,5 +330,9 @@ func (h *heapPhase) warn(r *results.Heap, counts results.Counts) {
 	}
 	if c := r.Cost; c != nil && c.CorePct > c.BudgetPct {
 		m.warn("the heap probes took %.2g %% of a core, more than the budget of %g %%: they cost %.2g µs a request", c.CorePct, c.BudgetPct, c.NsPerHit*c.HitsPerRequest/1000)
+	}
+	if o := m.options; r.Partial == "" && h.pace.Requests < heapRequests && o.load.Requests == 0 && o.heapRequests == 0 {
+		m.warn("the budget of %g %% of a core bears %.3g requests/s in the heap phase, so that it made %d of %d requests in the time it has; --heap-requests %d waits for all of them, %v, and a larger --budget has them sooner",
+			o.budget, h.pace.Mean(), r.Requests, heapRequests, heapRequests, time.Duration(heapRequests/h.pace.Mean()*1e9).Round(time.Second))
 	}
 }

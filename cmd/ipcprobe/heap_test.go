@@ -75,7 +75,7 @@ func TestAHeapPhaseFindsTheLeakAndItsFilesAreRead(t *testing.T) {
 
 func TestAHeapPhaseStaysInsideItsBudgetAndAllIsAnswered(t *testing.T) {
 	server, _ := startPeer(t, "leaky", "--healthy")
-	r, _ := heapRun(t, server.Pid, "--budget", "5", "--duration", "3s", "--rate", "2000")
+	r, _ := heapRun(t, server.Pid, "--budget", "5", "--duration", "3s", "--rate", "2000", "--heap-requests", "3000")
 	h := r.Memory.Heap
 	if h == nil || h.Cost == nil {
 		t.Fatalf("no heap: %+v, %q", h, r.Warnings)
@@ -91,12 +91,13 @@ func TestAHeapPhaseStaysInsideItsBudgetAndAllIsAnswered(t *testing.T) {
 	}
 }
 
-// The ordinary run takes 5000 requests, the scout some hundred, the phase 5000.
+// The ordinary run takes 5000 requests, the scout some 4000, more on a busy machine;
+// the phase 120000.
 func TestATargetThatEndsInTheHeapPhaseLeavesWhatWasSeen(t *testing.T) {
 	for flag, says := range map[string]string{"--exit-at": "exit", "--exec-at": "executed"} {
 		t.Run(flag, func(t *testing.T) {
-			server, _ := startPeer(t, "leaky", "--healthy", flag, "8000")
-			r, _ := heapRun(t, server.Pid, "--requests", "5000")
+			server, _ := startPeer(t, "leaky", "--healthy", flag, "80000")
+			r, _ := heapRun(t, server.Pid, "--requests", "5000", "--heap-requests", "120000")
 			h := r.Memory.Heap
 			if h == nil {
 				t.Fatalf("no heap: %q", r.Warnings)
@@ -123,7 +124,7 @@ func TestAHeapThatCannotBeSeenIsAWarning(t *testing.T) {
 }
 
 func TestHeapFlagsThatContradict(t *testing.T) {
-	for _, args := range [][]string{{"--allocator", "malloc"}, {"--heap", "--no-load", "--pid", "1"}} {
+	for _, args := range [][]string{{"--allocator", "malloc"}, {"--heap-requests", "10"}, {"--heap", "--heap-requests", "-1"}, {"--heap", "--no-load", "--pid", "1"}} {
 		got := ipcprobe(t, append([]string{"run"}, args...)...)
 		if got.code != exitUsage || !strings.Contains(got.stderr, "--heap") {
 			t.Errorf("%v: exit code %d, said %q", args, got.code, got.stderr)

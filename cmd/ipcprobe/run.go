@@ -42,6 +42,9 @@ type runOptions struct {
 	heap      bool   // a heap phase behind the slices
 	allocator string // whose, when it isn't to be found
 
+	heapRequests int64         // of the heap phase; 0: as many as a leak verdict takes
+	heapLongest  time.Duration // that it may take for them; 0: the default
+
 	durationSet bool
 	sliceSet    bool
 	brief       bool                   // a stretch of a comparison: the programs' own cost is not asked for
@@ -118,6 +121,7 @@ neither it measures its own reference gateway.`,
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	flags.StringVar(&o.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
 	flags.BoolVar(&o.heap, "heap", false, "follow every block of the allocator in a phase of its own, behind the slices")
+	flags.Int64Var(&o.heapRequests, "heap-requests", 0, "with --heap: requests of that phase, `N`, however long they take (default: those\nof --requests, else 30000 in at most 75s)")
 	flags.StringVar(&o.allocator, "allocator", "", "with --heap: the allocator's `OBJECT` (libjemalloc.so.2) or the SYMBOL that stands\nfor malloc (je_malloc), where it isn't found")
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")
 	o.memory.flags(flags)
@@ -148,6 +152,10 @@ func (o *runOptions) check(pidSet bool) error {
 		return errors.New("--heap makes a load of its own, to stay inside the budget; leave out --no-load")
 	case o.allocator != "" && !o.heap:
 		return errors.New("--allocator is for the heap phase; add --heap, or leave it out")
+	case o.heapRequests < 0:
+		return fmt.Errorf("--heap-requests is %d, but can't be negative", o.heapRequests)
+	case o.heapRequests > 0 && !o.heap:
+		return errors.New("--heap-requests is for the heap phase; add --heap, or leave it out")
 	case o.name != "" && filepath.Base(o.name) != o.name || o.name == "." || o.name == "..":
 		return fmt.Errorf("--name is %q, but must be a plain file name; --out takes a path", o.name)
 	}

@@ -19,6 +19,10 @@ import (
 // must be one that the server can bear.
 var suiteKinds = []results.SuiteKind{results.SuiteThroughput, results.SuiteLatency, results.SuiteMemory, results.SuiteCPU}
 
+// quickHeap is how long the heap phase of a quick suite may take, for the whole to
+// stay under two minutes.
+const quickHeap = 40 * time.Second
+
 // suiteTargets are the limits of a baseline that the user changes nothing of.
 const suiteTargets = "throughput>5000,p99<10ms,rss<50MB,cpu<30%"
 
@@ -65,6 +69,10 @@ func (o *suiteOptions) phase(kind results.SuiteKind, rate float64) *runOptions {
 		options.Rate = "max"
 	}
 	run.heap = kind == results.SuiteMemory
+	run.heapLongest = o.short
+	if o.short == 0 && o.quick {
+		run.heapLongest = quickHeap
+	}
 	return &run
 }
 

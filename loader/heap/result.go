@@ -27,10 +27,9 @@ func (p *Probes) Curve() *Curve {
 	return &Curve{probes: p, index: make(map[bpf.HeapSiteKey]int)}
 }
 
-// Look takes one moment: at is ns since the phase began, answerBytes what an
-// answer takes on the wire (0: requests are not known). Rest says that no
-// request is under way.
-func (c *Curve) Look(at int64, answerBytes float64, rest bool) (*Sums, error) {
+// Look takes one moment: m says when it is, in requests and ns, and whether the
+// target rests; what is held is filled in.
+func (c *Curve) Look(m results.HeapMoment) (*Sums, error) {
 	sums, err := c.probes.Sums()
 	if err != nil {
 		return nil, err
@@ -39,21 +38,14 @@ func (c *Curve) Look(at int64, answerBytes float64, rest bool) (*Sums, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The sites were read while requests went on: they are of the middle.
 	var answered uint64
 	if err := c.probes.objects.AnsweredBytes.Get(&answered); err != nil {
 		return nil, fmt.Errorf("read the requests so far: %w", err)
 	}
-	answered = sums.AnsweredBytes + (answered-sums.AnsweredBytes)/2
+	m.Idle = m.Idle && answered == sums.AnsweredBytes
 	c.last = sites
-	m := results.HeapMoment{
-		At: at, Rest: rest,
-		LiveBytes: sums.LiveBytes(), LiveObjects: sums.LiveObjects(),
-		MappedBytes: int64(sums.MappedBytes) - int64(sums.UnmappedBytes),
-	}
-	if answerBytes > 0 {
-		m.Requests = int64(float64(answered)/answerBytes + 0.5)
-	}
+	m.LiveBytes, m.LiveObjects = sums.LiveBytes(), sums.LiveObjects()
+	m.MappedBytes = int64(sums.MappedBytes) - int64(sums.UnmappedBytes)
 	for key, site := range sites {
 		i, known := c.index[key]
 		if !known {

@@ -80,15 +80,28 @@ func bySites(leak *results.Leak, sum float64, interval [2]float64) {
 	leak.Resolution = &resolution
 }
 
-// loaded are the moments that are not of a rest: see FromCurve.
+// idleShare is how many of the looks under load must be between bursts for these
+// alone to count.
+const idleShare = 0.5
+
+// loaded are the moments that are not behind the load: see FromCurve. Those of a
+// target that rests between two bursts are like each other, and what is held for
+// requests under way is not in them: where most are such, they are all.
 func loaded(moments []results.HeapMoment) []results.HeapMoment {
-	var out []results.HeapMoment
+	var all, idle []results.HeapMoment
 	for _, m := range moments {
-		if !m.Rest {
-			out = append(out, m)
+		if m.Rest {
+			continue
+		}
+		all = append(all, m)
+		if m.Idle {
+			idle = append(idle, m)
 		}
 	}
-	return out
+	if float64(len(idle)) > idleShare*float64(len(all)) {
+		return idle
+	}
+	return all
 }
 
 func stackOf(s *results.HeapSite, per float64) results.LeakStack {

@@ -58,7 +58,8 @@ func held(h *results.Heap) text {
 
 // phaseText says under what load the heap was seen, and what that took.
 func phaseText(h *results.Heap) text {
-	t := say(count(h.Requests) + " requests in " + elapsed(h.DurationNs) + " at " + significant(h.RateRPS) + " requests/s, every call followed")
+	t := say(count(h.Requests) + " requests in " + elapsed(h.DurationNs) + ", every call followed: bursts of " + significant(h.BurstRPS) +
+		" requests/s with rests between, " + significant(h.RateRPS) + " on the whole")
 	if c := h.Cost; c != nil {
 		t = t.with("; the probes took " + rough(max(0, c.CorePct)) + " of a core, the budget is " + rough(c.BudgetPct))
 	}

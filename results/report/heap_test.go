@@ -9,7 +9,7 @@ func heapSeen() *results.Result {
 	r := healthy()
 	r.Memory.Heap = &results.Heap{
 		Allocator: []string{"libc.so.6"}, Method: "every call of the phase was followed",
-		Requests: 30_000, DurationNs: 60_100_000_000, RateRPS: 500,
+		Requests: 30_000, DurationNs: 60_100_000_000, RateRPS: 500, BurstRPS: 6500,
 		AllocsPerRequest: 17, FreesPerRequest: 16, BytesPerRequest: 5851.3,
 		Allocs: 510_000, Frees: 479_680, AllocBytes: 175_540_000, FreedBytes: 171_424_000,
 		LiveBytes: 4_116_000, LiveObjects: 30_320, LiveBlockBytes: ptr(int64(4_601_312)),

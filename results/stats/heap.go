@@ -12,48 +12,69 @@ import (
 
 // HitCost is what a stop in a heap probe costs the target, ns of its CPU time:
 // the difference of the CPU time a request between slices with the probes and
-// without, at one rate, over the stops a request. The interval is Welch's, of the
-// slices' means; ok is false where there is too little to tell.
+// without, over the stops a request. The interval is Welch's; ok is false where
+// there is too little to tell.
 func HitCost(slices []results.Slice, hitsPerRequest float64) (cost results.Estimate, ok bool) {
-	bare, probed := cpuPerRequest(slices, results.Bare), cpuPerRequest(slices, results.Probed)
-	if len(bare) < 2 || len(probed) < 2 || !(hitsPerRequest > 0) {
+	bare, probed := busyOf(slices, results.Bare), busyOf(slices, results.Probed)
+	if bare.slices < 2 || probed.slices < 2 || bare.requests == 0 || probed.requests == 0 || !(hitsPerRequest > 0) {
 		return cost, false
 	}
-	mb, vb := meanVariance(bare)
-	mp, vp := meanVariance(probed)
-	sb, sp := vb/float64(len(bare)), vp/float64(len(probed))
-	cost.Point = (mp - mb) / hitsPerRequest
+	cost.Point = (probed.each - bare.each) / hitsPerRequest
+	sb, sp := bare.variance, probed.variance
 	if sb+sp == 0 {
 		cost.Interval = [2]float64{cost.Point, cost.Point}
 		return cost, true
 	}
-	freedom := (sb + sp) * (sb + sp) / (sb*sb/float64(len(bare)-1) + sp*sp/float64(len(probed)-1))
+	freedom := (sb + sp) * (sb + sp) / (sb*sb/float64(bare.slices-1) + sp*sp/float64(probed.slices-1))
 	half := t975(int(freedom)) * math.Sqrt(sb+sp) / hitsPerRequest
 	cost.Interval = [2]float64{cost.Point - half, cost.Point + half}
 	return cost, true
 }
 
-// cpuPerRequest is each slice's CPU time of the target a request, ns.
-func cpuPerRequest(slices []results.Slice, mode results.Mode) []float64 {
-	var all []float64
-	for i := range slices {
-		s := &slices[i]
-		c := s.Counts()
-		if n := c.OK + c.Error; s.Mode == mode && n > 0 {
-			all = append(all, float64(s.TargetCPU[1].Total-s.TargetCPU[0].Total)/float64(n))
-		}
-	}
-	return all
+// busy is the CPU time of the target a request in the slices of a mode: all of it
+// over all requests, for a slice with few requests is no worse than its part.
+type busy struct {
+	slices   int
+	requests int64
+	each     float64 // ns
+	variance float64 // of each; a ratio's, by its slices (Cochran 1977, 6.3)
 }
 
-func meanVariance(values []float64) (mean, variance float64) {
-	for _, v := range values {
-		mean += v / float64(len(values))
+func busyOf(slices []results.Slice, mode results.Mode) (b busy) {
+	var cpu, requests []float64
+	var total float64
+	for i := range slices {
+		s := &slices[i]
+		if s.Mode != mode {
+			continue
+		}
+		c := s.Counts()
+		n, spent := c.OK+c.Error, float64(s.TargetCPU[1].Total-s.TargetCPU[0].Total)
+		cpu, requests = append(cpu, spent), append(requests, float64(n))
+		b.slices++
+		b.requests += n
+		total += spent
 	}
-	for _, v := range values {
-		variance += (v - mean) * (v - mean) / float64(len(values)-1)
+	if b.requests == 0 {
+		return b
 	}
-	return mean, variance
+	b.each = total / float64(b.requests)
+	if b.slices < 2 {
+		return b
+	}
+	for i := range cpu {
+		rest := cpu[i] - b.each*requests[i]
+		b.variance += rest * rest
+	}
+	k := float64(b.slices)
+	b.variance *= k / (k - 1) / float64(b.requests) / float64(b.requests)
+	return b
+}
+
+// BusyPerRequest is the target's CPU time a request in the slices of a mode, ns; 0
+// where nothing was answered.
+func BusyPerRequest(slices []results.Slice, mode results.Mode) float64 {
+	return busyOf(slices, mode).each
 }
 
 // HeapRate is the rate, requests a second, at which stops of the given number

@@ -37,6 +37,23 @@ func TestAHitCostsTheDifferenceOverTheHits(t *testing.T) {
 	}
 }
 
+// A slice with a request or none, in which the target did other things, is no worse
+// than its part.
+func TestASliceWithFewRequestsWeighsLittle(t *testing.T) {
+	var slices []results.Slice
+	for range 20 {
+		slices = append(slices, costly(results.Bare, 1000), costly(results.Probed, 6000))
+	}
+	few := costly(results.Probed, 20) // 2,000 ns on one request
+	few.Intervals[0].Counts = results.Counts{OK: 1}
+	none := costly(results.Probed, 20)
+	none.Intervals = nil
+	cost, ok := HitCost(append(slices, few, none), 10)
+	if !ok || math.Abs(cost.Point-500) > 1 || cost.Interval[1] > 502 {
+		t.Errorf("%+v, %v; want 500 ns", cost, ok)
+	}
+}
+
 func TestTheRateTakesTheBudget(t *testing.T) {
 	ns := results.Estimate{Point: 1000, Interval: [2]float64{800, 1250}}
 	if got := HeapRate(3, 40, ns); math.Abs(got-600) > 1e-9 { // 600/s × 40 × 1.25 µs = 3 % of a second
