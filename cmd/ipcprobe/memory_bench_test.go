@@ -7,19 +7,20 @@ import (
 	"io"
 	"net"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/gateway"
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
+	"github.com/ipcprobe/ipcprobe/results/stats"
 )
 
 // BenchmarkMemoryPart is what looking at a target's memory costs it: half a second
 // with the sampler against half a second without, in turn, at 2,500 requests/s and
-// as fast as it answers. The metrics are medians over the turns: throughput with /
-// without, and the target's CPU time a request with / without. -benchtime=20x.
+// as fast as it answers. The metrics are the middle of the turns' ratios with its 95 %
+// interval: throughput with / without, and the target's CPU time a request with /
+// without. -benchtime=20x.
 func BenchmarkMemoryPart(b *testing.B) {
 	kerneltest.Privileged(b)
 	socket := filepath.Join(b.TempDir(), "s")
@@ -49,10 +50,14 @@ func BenchmarkMemoryPart(b *testing.B) {
 				}
 				speed, cost = append(speed, rate[1]/rate[0]), append(cost, cpu[1]/cpu[0])
 			}
-			slices.Sort(speed)
-			slices.Sort(cost)
-			b.ReportMetric(speed[len(speed)/2], "throughput-ratio")
-			b.ReportMetric(cost[len(cost)/2], "cpu-ratio")
+			for of, ratios := range map[string][]float64{"throughput": speed, "cpu": cost} {
+				e, ok := stats.Location(ratios)
+				b.ReportMetric(e.Point, of+"-ratio")
+				if ok { // 95 %
+					b.ReportMetric(e.Interval[0], of+"-low")
+					b.ReportMetric(e.Interval[1], of+"-high")
+				}
+			}
 		})
 	}
 }

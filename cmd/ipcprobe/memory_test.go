@@ -126,27 +126,6 @@ func TestALeakShowsInTheResidentSet(t *testing.T) {
 	}
 }
 
-func TestWhatLevelsIsNotCalledALeak(t *testing.T) {
-	for name, arguments := range map[string][]string{
-		"nothing":                   {"--mode", "nothing"},
-		"a pool that fills":         {"--mode", "pool", "--bound", "9000", "--size", "512"},
-		"a cache":                   {"--mode", "cache", "--bound", "4000", "--size", "600"},
-		"garbage":                   {"--mode", "sawtooth", "--bound", "5000", "--size", "700"},
-		"a buffer that doubles":     {"--mode", "doubling", "--bound", "12000", "--size", "64"},
-		"fragments":                 {"--mode", "fragments", "--bound", "800"},
-		"arenas kept after a burst": {"--mode", "arenas", "--at", "9000"},
-	} {
-		if !*everyShape && !slices.Contains([]string{"a pool that fills", "garbage", "arenas kept after a burst"}, name) {
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
-			if leak := judged(t, arguments...); leak.Verdict == results.LeakFound {
-				t.Errorf("got %+v", leak)
-			}
-		})
-	}
-}
-
 func TestNewMemoryIsTracedToWhoTakesIt(t *testing.T) {
 	const every = 4
 	r, _ := remember(t, []string{"--mode", "leak-mmap", "--size", "8192", "--every", strconv.Itoa(every)},

@@ -257,19 +257,44 @@ static void drop(nfds_t i)
 	connections[i - 1] = connections[used - 1];
 }
 
-// tell says what the allocator counts: blocks in use, with their headers, and the
-// pages that it mapped for large ones. 0 where it has no such count.
-static void tell(const char *when)
-{
-	size_t in_use = 0;
-	char line[160];
-	int n;
+// What jemalloc and tcmalloc count themselves, where they are preloaded.
+extern int mallctl(const char *, void *, size_t *, void *, size_t) __attribute__((weak));
+extern int MallocExtension_GetNumericProperty(const char *, size_t *)
+    __attribute__((weak));
 
+static size_t allocated(void)
+{
+	size_t in_use = 0, size = sizeof(in_use);
+	uint64_t epoch = 1;
+
+	if (mallctl) {
+		if (mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) ||
+		    mallctl("stats.allocated", &in_use, &size, NULL, 0))
+			die("mallctl");
+		return in_use;
+	}
+	if (MallocExtension_GetNumericProperty) {
+		if (!MallocExtension_GetNumericProperty("generic.current_allocated_bytes",
+							&in_use))
+			die("MallocExtension");
+		return in_use;
+	}
 #ifdef __GLIBC__
 	struct mallinfo2 m = mallinfo2();
 
 	in_use = m.uordblks + m.hblkhd;
 #endif
+	return in_use;
+}
+
+// tell says what the allocator counts: blocks in use, with what it adds to them, and
+// the pages that it mapped for large ones. 0 where it has no such count.
+static void tell(const char *when)
+{
+	size_t in_use = allocated();
+	char line[160];
+	int n;
+
 	n = snprintf(line, sizeof(line), "%s requests=%lu in-use=%zu\n", when, requests,
 		     in_use);
 	if (write(1, line, (size_t)n) != n)
