@@ -151,3 +151,34 @@ func (c *cutAfter) Write(p []byte) (int, error) {
 	}
 	return c.to.Write(p)
 }
+
+func TestTheExitCodeOfASuiteIsThatOfItsWorstPhase(t *testing.T) {
+	phase := func(valid bool, limits ...results.Limit) results.SuitePhase {
+		return results.SuitePhase{Result: &results.Result{Valid: valid, Limits: limits}}
+	}
+	met, missed, open := results.Limit{Metric: "p99", Met: true}, results.Limit{Metric: "rss"}, results.Limit{Metric: "leak", Reason: "too few"}
+	one := 1.0
+	met.Measured, missed.Measured = &one, &one
+	for name, row := range map[string]struct {
+		phases []results.SuitePhase
+		want   int
+	}{
+		"all met":                 {[]results.SuitePhase{phase(true, met), phase(true, met), phase(true)}, exitDone},
+		"one missed":              {[]results.SuitePhase{phase(true, met), phase(true, missed), phase(true, met)}, exitMissed},
+		"one open":                {[]results.SuitePhase{phase(true, met), phase(true, open)}, exitUnsure},
+		"missed before open":      {[]results.SuitePhase{phase(true, open), phase(true, missed)}, exitMissed},
+		"invalid before all":      {[]results.SuitePhase{phase(true, missed), phase(false, met)}, exitInvalid},
+		"invalid, nothing missed": {[]results.SuitePhase{phase(false), phase(true, met)}, exitInvalid},
+	} {
+		got, err := exitDone, suiteVerdict(context.Background(), &results.Suite{Phases: row.phases})
+		var code exit
+		if errors.As(err, &code) {
+			got = int(code)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if got != row.want {
+			t.Errorf("%s: exit code %d, want %d", name, got, row.want)
+		}
+	}
+}
