@@ -176,13 +176,38 @@ func (l *lines) readFunctions(u *unit, r *dwarf.Reader, until time.Time) {
 				u.functions = append(u.functions, function{ranges, e.Offset})
 				kept += len(ranges)
 			}
-			r.SkipChildren()
+			skip(r, e, until)
 		case dwarf.TagNamespace, dwarf.TagClassType, dwarf.TagStructType, dwarf.TagModule:
 			if e.Children {
 				depth++
 			}
 		default:
-			r.SkipChildren()
+			skip(r, e, until)
+		}
+	}
+}
+
+// skip passes over what is below an entry that r has just given. Unlike the
+// reader's own SkipChildren it does not call itself for each level: a file may nest
+// as deep as it is long, and a stack that overflows ends the program.
+func skip(r *dwarf.Reader, e *dwarf.Entry, until time.Time) {
+	depth := 0
+	for steps := 1; e != nil; steps++ {
+		sibling, told := e.Val(dwarf.AttrSibling).(dwarf.Offset)
+		switch {
+		case e.Tag == 0:
+			depth--
+		case e.Children && told && sibling > e.Offset:
+			r.Seek(sibling) // forwards only, so that it ends
+		case e.Children:
+			depth++
+		}
+		if depth <= 0 || steps%4096 == 0 && time.Now().After(until) {
+			return
+		}
+		var err error
+		if e, err = r.Next(); err != nil {
+			return
 		}
 	}
 }
@@ -217,7 +242,7 @@ func (l *lines) inlined(u *unit, at dwarf.Offset, address uint64, until time.Tim
 		}
 		switch {
 		case !inside:
-			r.SkipChildren()
+			skip(r, e, until)
 			continue
 		case e.Tag == dwarf.TagInlinedSubroutine:
 			frames = append(frames, l.frame(u, e))
