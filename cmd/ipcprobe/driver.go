@@ -70,7 +70,8 @@ type driver struct {
 
 	lost         uint64                // events, up to the last slice
 	observations []results.Observation // reused
-	joined       []results.Joined      // reused
+	joined       []results.Joined      // of one connection; reused
+	serving      join.Serving
 }
 
 func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.Watcher) (*driver, error) {
@@ -142,7 +143,7 @@ func (d *driver) run(ctx context.Context) error {
 // release gives up what slices were joined in, before the report is made: beside
 // that, the collector would let the heap grow to twice as much.
 func (d *driver) release() {
-	d.observations, d.joined, d.matcher = nil, nil, nil
+	d.observations, d.joined, d.matcher, d.serving = nil, nil, nil, join.Serving{}
 	runtime.GC()
 }
 

@@ -172,26 +172,28 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 	}
 	lost := loss.Lost - d.lost
 	d.lost += lost
-	if len(requests) > cap(d.joined) && d.joined != nil {
-		d.joined = nil // tens of MB: given back before there are more of them
-		runtime.GC()
-	}
 	d.matcher.Connections(d.generator.Connections())
 	d.joined = d.matcher.Slice(join.Input{
 		Start: slice.Start, End: slice.End,
 		Requests: requests, Observations: d.observations, Syncs: syncs, Lost: lost,
 		Unqueued: !d.probes.Rung().SeesQueue(),
+		Each:     d.take,
 	}, d.joined[:0])
-	d.m.legs.Add(d.joined)
-	join.Serve(d.probes.Samples(), d.joined)
-	d.m.slowest.Add(d.joined, d.probes.Samples())
+	d.serving.Serve(d.probes.Samples())
 	d.m.samples.Add(len(d.m.slices)-1, d.probes.Samples())
 	d.unnamed = d.m.process.Refresh() // what it maps and unmaps in mid-run has names too
-	d.m.tail.Add(d.joined)
-	if see := d.m.options.onJoined; see != nil {
-		see(d.joined)
-	}
 	return nil
+}
+
+// take takes what was joined of one connection of a slice.
+func (d *driver) take(joined []results.Joined) {
+	d.m.legs.Add(joined)
+	d.m.tail.Add(joined)
+	d.m.slowest.Add(joined, d.probes.Samples())
+	d.serving.Add(joined)
+	if see := d.m.options.onJoined; see != nil {
+		see(joined)
+	}
 }
 
 // keep stores a slice that was measured.

@@ -4,6 +4,7 @@ package join
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -41,6 +42,32 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	joined := m.Slice(w.in, nil)
 	if n := testing.AllocsPerRun(5, func() { joined = m.Slice(w.in, joined[:0]) }); n != 0 {
 		t.Errorf("%v allocations a slice once the buffers have grown, want 0", n)
+	}
+}
+
+func TestEachIsHandedWhatSliceWouldReturn(t *testing.T) {
+	w := generate(shape{connections: 8, requests: 200, before: 10, depth: 8, cpus: 3, drop: 0.01}, 1)
+	whole, parts := New(), New()
+	whole.Connections(w.connections)
+	parts.Connections(w.connections)
+	want := whole.Slice(w.in, nil)
+	var got []results.Joined
+	calls := 0
+	w.in.Each = func(some []results.Joined) {
+		calls++
+		for i := range some {
+			if some[i].Conn != some[0].Conn {
+				t.Fatalf("connections %d and %d in one part", some[0].Conn, some[i].Conn)
+			}
+		}
+		got = append(got, some...)
+	}
+	memory := parts.Slice(w.in, nil)
+	if len(memory) != 0 || calls != 8 || len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("%d returned; %d parts with %d requests, want 8 with %d", len(memory), calls, len(got), len(want))
+	}
+	if whole.Account() != parts.Account() {
+		t.Errorf("account %+v, want %+v", parts.Account(), whole.Account())
 	}
 }
 

@@ -27,6 +27,10 @@ type Input struct {
 	// attached for this slice. While it is 0, an anchor that rests on one event
 	// needs no further proof.
 	Lost uint64
+	// Each is handed the joined requests of one connection after the other, in memory
+	// that it must not keep: a slice has some 100,000 of 320 bytes. Nil: Slice returns
+	// all of them.
+	Each func(joined []results.Joined)
 }
 
 // Matcher joins slices one after another, reusing its memory. The zero value
@@ -75,7 +79,8 @@ func (m *Matcher) Connections(connections []results.Connection) {
 func (m *Matcher) Account() Account { return m.account }
 
 // Slice joins one slice, appends the joined requests to dst, connection after
-// connection and each in stream order, and returns it. It allocates only where
+// connection and each in stream order, and returns it; with Input.Each what it
+// returns is empty memory to use again. It allocates only where
 // a slice is larger than every one before.
 func (m *Matcher) Slice(in Input, dst []results.Joined) []results.Joined {
 	a := Account{
@@ -86,9 +91,8 @@ func (m *Matcher) Slice(in Input, dst []results.Joined) []results.Joined {
 	m.sleeps.reset(in.Observations)
 	m.groupSyncs(&in)
 	m.groupRequests(&in, &a)
-	if n := len(in.Requests); len(dst)+n > cap(dst) {
-		// Room for all at once, and some more for the next slice.
-		dst = append(make([]results.Joined, 0, len(dst)+n+n/8), dst...)
+	if in.Each == nil {
+		dst = roomFor(dst, len(in.Requests))
 	}
 	for slot := range m.slots {
 		indices := m.requests.of(slot)
@@ -100,8 +104,22 @@ func (m *Matcher) Slice(in Input, dst []results.Joined) []results.Joined {
 		for k := range c.kinds {
 			c.kinds[k].events = m.events.of(slot*kinds + k)
 		}
-		dst = m.match(&c, &a, dst)
+		if in.Each == nil {
+			dst = m.match(&c, &a, dst)
+			continue
+		}
+		dst = m.match(&c, &a, roomFor(dst, len(indices)))
+		in.Each(dst)
+		dst = dst[:0]
 	}
 	m.account.add(a)
 	return dst
+}
+
+// roomFor makes room for n requests and some more, for those of the next slice.
+func roomFor(dst []results.Joined, n int) []results.Joined {
+	if len(dst)+n <= cap(dst) {
+		return dst
+	}
+	return append(make([]results.Joined, 0, len(dst)+n+n/8), dst...)
 }

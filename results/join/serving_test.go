@@ -36,7 +36,10 @@ func TestSamplesFindTheirRequest(t *testing.T) {
 		{3, 350, 6}, {3, 450, 7}, {2, 350, 0}, {9, 350, 0},
 	} {
 		samples := []results.Sample{{Thread: c.thread, At: c.at}}
-		Serve(samples, joined)
+		var serving Serving
+		serving.Add(joined[:len(joined)/2])
+		serving.Add(joined[len(joined)/2:])
+		serving.Serve(samples)
 		if s := samples[0]; s.Served != (c.want != 0) || s.RoundTrip != c.want || int64(s.Request) != c.want {
 			t.Errorf("thread %d at %d: %+v, want request %d", c.thread, c.at, s, c.want)
 		}
