@@ -53,6 +53,8 @@ KERNEL_FLAGS ?=
 BENCH ?= .
 # Turns of each client and shape in bench-load, half a second each.
 TURNS ?= 15
+# Runs of each server in leaks.
+RUNS ?= 20
 # Loads that interrupt-load interrupts, and the length of soak-load.
 ROUNDS ?= 200
 # Rounds of bench-overhead and bench-stated-cost, where ROUNDS isn't given to make.
@@ -141,6 +143,11 @@ bench-load: ## the load generator in turn with a plain C client; SHAPE=16conn/64
 	@$(MAKE) -s -C gateway/peer DIR=$(TEST_BUILD)/peer
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=60m \
 		-bench='BenchmarkAgainstC/$(SHAPE)' -benchtime=$(TURNS)x ./load
+
+leaks: build ## each kind of leak by each allocator, and RUNS=20 runs of each server that levels off, end to end (hours)
+	@$(MAKE) -s -C gateway/peer DIR=$(TEST_BUILD)/peer
+	@$(GO) test -count=1 -exec $(AS_ROOT) -timeout=12h -v ./cmd/ipcprobe -every-shape -alarm-runs $(RUNS) \
+		-run 'TestALeakIsFoundFromEndToEnd|LevelsIsNotCalledALeak'
 
 soak: build ## watch for twenty minutes, run 200 times, see that nothing grows (SOAK_FLAGS="120 20")
 	@$(AS_ROOT) .ci/soak $(SOAK_FLAGS)

@@ -21,7 +21,10 @@ const (
 	// most half of a core, probes included, and of what it answered without them.
 	loadedParts, ofParts = 4, 5
 	easyShare            = 0.5
-	mostBurst            = 10_000
+	// planned is the part of the budget that is planned with: a stop costs more or
+	// less later on than the scout saw.
+	planned   = 0.85
+	mostBurst = 10_000
 )
 
 // HeapLoad is what the load of a heap phase has to keep to.
@@ -66,7 +69,7 @@ func PaceHeap(l HeapLoad) HeapPace {
 		burst = math.Min(burst, l.Asked)
 	}
 	burst = math.Max(burst, 1)
-	mean := math.Max(1, HeapRate(l.BudgetPct, l.Hits, l.NsPerHit))
+	mean := math.Max(1, HeapRate(planned*l.BudgetPct, l.Hits, l.NsPerHit))
 	p := HeapPace{High: loadedParts, Parts: ofParts}
 	switch share := mean / burst; {
 	case share >= float64(loadedParts)/ofParts:

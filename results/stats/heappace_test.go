@@ -19,15 +19,15 @@ func TestTheHeapsLoadKeepsToAllItsBounds(t *testing.T) {
 		mean  float64
 		burst float64
 	}{
-		"the budget":          {HeapLoad{BudgetPct: 3, Hits: 50, NsPerHit: us(1), BusyNs: 60_000, Throughput: 70_000, Requests: 30_000}, 600, 7800},
+		"the budget":          {HeapLoad{BudgetPct: 3, Hits: 50, NsPerHit: us(1), BusyNs: 60_000, Throughput: 70_000, Requests: 30_000}, 510, 8160},
 		"half of a core":      {HeapLoad{BudgetPct: 100, Hits: 50, NsPerHit: us(1), BusyNs: 60_000, Throughput: 70_000, Requests: 30_000}, 0.8 * 1e9 / 120_000, 1e9 / 120_000},
 		"what is asked for":   {HeapLoad{BudgetPct: 3, Hits: 2, NsPerHit: us(1), BusyNs: 10_000, Throughput: 70_000, Asked: 1000, Requests: 30_000}, 800, 1000},
 		"a slow server":       {HeapLoad{BudgetPct: 3, Hits: 2, NsPerHit: us(1), BusyNs: 10_000, Throughput: 40, Requests: 30_000}, 16, 20},
-		"dear requests":       {HeapLoad{BudgetPct: 3, Hits: 5000, NsPerHit: us(2), BusyNs: 11e6, Throughput: 500, Requests: 30_000}, 3, 45},
-		"between":             {HeapLoad{BudgetPct: 3, Hits: 50, NsPerHit: us(1), BusyNs: 60_000, Throughput: 2000, Requests: 30_000}, 600, 750},
+		"dear requests":       {HeapLoad{BudgetPct: 3, Hits: 5000, NsPerHit: us(2), BusyNs: 11e6, Throughput: 500, Requests: 30_000}, 2.55, 43.35},
+		"between":             {HeapLoad{BudgetPct: 3, Hits: 50, NsPerHit: us(1), BusyNs: 60_000, Throughput: 2000, Requests: 30_000}, 510, 637.5},
 		"nothing to pay":      {HeapLoad{BudgetPct: 3, Throughput: 1e6, Requests: 30_000}, 8000, 10_000},
 		"below one a second":  {HeapLoad{BudgetPct: 1, Hits: 1e6, NsPerHit: us(10), BusyNs: 1e10, Throughput: 3, Requests: 10}, 0.8, 1},
-		"no longer than that": {HeapLoad{BudgetPct: 3, Hits: 50, NsPerHit: us(1), BusyNs: 60_000, Throughput: 70_000, Requests: 30_000, Longest: 30 * time.Second}, 600, 7800},
+		"no longer than that": {HeapLoad{BudgetPct: 3, Hits: 50, NsPerHit: us(1), BusyNs: 60_000, Throughput: 70_000, Requests: 30_000, Longest: 30 * time.Second}, 510, 8160},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := PaceHeap(c.load)
