@@ -32,12 +32,9 @@ type ProbeAccount struct {
 
 type ProbeCallTable struct {
 	_        structs.HostLayout
-	Calls    uint64
-	TotalNs  uint64
 	OffCpuNs uint64
 	IdleNs   uint64
 	AsleepNs uint64
-	Bytes    uint64
 	Duration [544]uint32
 	Errors   [135]uint32
 	Pad      uint32
@@ -245,6 +242,8 @@ type ProbeThread struct {
 	Slot              uint32
 	CallsLeft         uint32
 	CallsGap          uint32
+	Pending           uint32
+	PendingKind       uint32
 	Heard             uint8
 	AnsweredBy        uint8
 	Asked             uint8
@@ -258,6 +257,7 @@ type ProbeThreadCall struct {
 	_       structs.HostLayout
 	Calls   uint64
 	TotalNs uint64
+	Bytes   uint64
 	Failed  uint64
 }
 

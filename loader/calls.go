@@ -14,46 +14,45 @@ const octaveBits = 4
 
 // Calls reads the table of system calls, summed over all slices so far.
 func (p *Probes) Calls() ([]results.CallTable, error) {
-	threads, err := p.callsByThread()
+	owners, err := p.slotOwners()
 	if err != nil {
 		return nil, err
 	}
 	var tables []results.CallTable
 	for number := range p.objects.Calls.MaxEntries() {
-		table, any, err := p.callTable(number)
+		table, any, err := p.callTable(number, owners)
 		if err != nil {
 			return nil, err
 		}
 		if any {
-			table.Threads = threads[number]
 			tables = append(tables, table)
 		}
 	}
 	return tables, nil
 }
 
-func (p *Probes) callTable(number uint32) (table results.CallTable, any bool, err error) {
+func (p *Probes) callTable(number uint32, owners []slotOwner) (table results.CallTable, any bool, err error) {
+	if err := p.addThreads(&table, number, owners); err != nil || table.Calls == 0 {
+		return table, false, err
+	}
 	var cpus []bpf.ProbeCallTable
 	if err := p.objects.Calls.Lookup(number, &cpus); err != nil {
 		return table, false, fmt.Errorf("read the table of system calls: %w", err)
 	}
-	table, any = sum(cpus)
+	addCPUs(&table, cpus)
 	table.Name, table.Moves = nameOf(number), moves[nameOf(number)]
 	table.Waits = waits[table.Name]
-	return table, any, nil
+	return table, true, nil
 }
 
-// sum adds the tables of all CPUs for one call.
-func sum(cpus []bpf.ProbeCallTable) (table results.CallTable, any bool) {
+// addCPUs adds what each CPU has kept of a call.
+func addCPUs(table *results.CallTable, cpus []bpf.ProbeCallTable) {
 	var duration [len(bpf.ProbeCallTable{}.Duration)]int64
 	for i := range cpus {
 		cpu := &cpus[i]
-		table.Calls += int64(cpu.Calls)
-		table.TotalNs += int64(cpu.TotalNs)
 		table.OffCPUNs += int64(cpu.OffCpuNs)
 		table.IdleNs += int64(cpu.IdleNs)
 		table.AsleepNs += int64(cpu.AsleepNs)
-		table.Bytes += int64(cpu.Bytes)
 		for bucket, count := range cpu.Duration {
 			duration[bucket] += int64(count)
 		}
@@ -72,7 +71,6 @@ func sum(cpus []bpf.ProbeCallTable) (table results.CallTable, any bool) {
 			table.Buckets = append(table.Buckets, results.Bucket{Low: low, High: high, Count: count})
 		}
 	}
-	return table, table.Calls > 0
 }
 
 // bounds is the range [low, high) ns of a bucket: the inverse of bucket_of in

@@ -4,7 +4,6 @@ package loader
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/ipcprobe/ipcprobe/bpf"
@@ -15,39 +14,48 @@ import (
 // others taken.
 const slotCount = 64
 
-// callsByThread gives, for each number of a system call, its sums by thread.
-func (p *Probes) callsByThread() (map[uint32][]results.ThreadCalls, error) {
+// slotOwner is a slot that was given to a thread, or is shared.
+type slotOwner struct {
+	slot uint32
+	bpf.ProbeSlotOwner
+}
+
+// slotOwners lists the slots that can hold anything.
+func (p *Probes) slotOwners() ([]slotOwner, error) {
 	var taken uint32
 	if err := p.objects.SlotsTaken.Get(&taken); err != nil {
 		return nil, fmt.Errorf("read the number of threads: %w", err)
 	}
-	all := make(map[uint32][]results.ThreadCalls)
+	var owners []slotOwner
 	for slot := range min(taken+1, slotCount) {
 		if slot == 0 && taken < slotCount {
 			continue // nobody had to share it
 		}
-		if err := p.callsOfSlot(slot, all); err != nil {
-			return nil, err
+		owner := slotOwner{slot: slot}
+		if err := p.objects.Slots.Lookup(slot, &owner.ProbeSlotOwner); err != nil {
+			return nil, fmt.Errorf("read the threads' names: %w", err)
 		}
+		owners = append(owners, owner)
 	}
-	return all, nil
+	return owners, nil
 }
 
-func (p *Probes) callsOfSlot(slot uint32, all map[uint32][]results.ThreadCalls) error {
-	var owner bpf.ProbeSlotOwner
-	if err := p.objects.Slots.Lookup(slot, &owner); err != nil {
-		return fmt.Errorf("read the threads' names: %w", err)
-	}
-	for number := range p.objects.Calls.MaxEntries() {
+// addThreads adds what each thread has done of a call.
+func (p *Probes) addThreads(table *results.CallTable, number uint32, owners []slotOwner) error {
+	for i := range owners {
+		owner := &owners[i]
 		var call bpf.ProbeThreadCall
-		err := p.objects.ThreadCalls.Lookup(slot*p.objects.Calls.MaxEntries()+number, &call)
+		err := p.objects.ThreadCalls.Lookup(owner.slot*p.objects.Calls.MaxEntries()+number, &call)
 		if err != nil {
-			return errors.Join(fmt.Errorf("read the calls of thread %d", owner.Thread), err)
+			return fmt.Errorf("read the calls of thread %d: %w", owner.Thread, err)
 		}
 		if call.Calls == 0 {
 			continue
 		}
-		all[number] = append(all[number], results.ThreadCalls{
+		table.Calls += int64(call.Calls)
+		table.TotalNs += int64(call.TotalNs)
+		table.Bytes += int64(call.Bytes)
+		table.Threads = append(table.Threads, results.ThreadCalls{
 			Thread: owner.Thread, Process: owner.Process, Name: commOf(owner.Name),
 			Calls: int64(call.Calls), TotalNs: int64(call.TotalNs), Failed: int64(call.Failed),
 		})

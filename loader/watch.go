@@ -148,12 +148,16 @@ func (p *Probes) CallTotals() ([]results.CallTable, error) {
 	if p.callsSeen == nil {
 		p.callsSeen = make([]bool, p.objects.Calls.MaxEntries())
 	}
+	owners, err := p.slotOwners()
+	if err != nil {
+		return nil, err
+	}
 	var tables []results.CallTable
 	for number := range p.objects.Calls.MaxEntries() {
 		if !whole && !p.callsSeen[number] {
 			continue
 		}
-		table, any, err := p.callTable(number)
+		table, any, err := p.callTable(number, owners)
 		if err != nil {
 			return nil, err
 		}

@@ -9,11 +9,11 @@ const (
 	// Queued: bytes of the client's stand in the server's receive queue.
 	// At is the last sk_data_ready of the client's send call.
 	Queued ObservationKind = iota + 1
-	// Taken: the server has read bytes. At is sock_recv_length: the recv
-	// returns.
+	// Taken: the server has read bytes. At is sys_exit: the recv returns; within
+	// io_uring, sock_recv_length.
 	Taken
 	// Answered: the server has sent bytes. Begin is the entry of the send
-	// call, At is sock_send_length: the call ends.
+	// call, At is sys_exit: the call ends; within io_uring, sock_send_length.
 	Answered
 	// Delivered: the client has read bytes for the first time since it slept.
 	// At is sock_recv_length in the client. It carries no Position: it tells how

@@ -177,6 +177,8 @@ type MemoryThread struct {
 	Slot              uint32
 	CallsLeft         uint32
 	CallsGap          uint32
+	Pending           uint32
+	PendingKind       uint32
 	Heard             uint8
 	AnsweredBy        uint8
 	Asked             uint8

@@ -99,13 +99,11 @@ struct absence {
 /* errno values above the last named one (133) are kernel-internal restarts. */
 #define ERRNOS 135
 
+/* What is kept of a call for all threads together: see thread_call for the rest. */
 struct call_table {
-	__u64 calls;
-	__u64 total_ns;
 	__u64 off_cpu_ns;
 	__u64 idle_ns;	 /* of that by threads with no request in hand */
 	__u64 asleep_ns; /* of that, by others, blocked and not for upstream */
-	__u64 bytes; /* sum of positive returns: bytes only for calls that move some */
 	__u32 duration[BUCKETS];
 	__u32 errors[ERRNOS];
 	__u32 pad;
@@ -114,14 +112,15 @@ struct call_table {
 #define CALLS 512
 
 /*
- * Calls by thread: the sums alone. Slot 0 is of the threads that came when all
- * others were given away.
+ * Calls by thread; their sums over all slots are the call's. Slot 0 is of the
+ * threads that came when all others were given away.
  */
 #define SLOTS 64
 
 struct thread_call {
 	__u64 calls;
 	__u64 total_ns;
+	__u64 bytes; /* sum of positive returns: bytes only for calls that move some */
 	__u64 failed;
 };
 

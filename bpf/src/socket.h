@@ -3,8 +3,8 @@
  * Queued, taken, answered: the moments of a request on its socket.
  *
  *   queued    sk_data_ready in the client's send: bytes stand in the server's queue
- *   taken     sock_recv_length in the server: recv returns with bytes
- *   answered  entry of the server's send call, and sock_send_length at its end
+ *   taken     sock_recv_length in the server says what: the call returns with bytes
+ *   answered  entry of the server's send call; sock_send_length says what it sent
  *
  * sk_data_ready names the receiver's socket and no length; sock_send_length, at
  * the end of the same call, names the sender's socket and the bytes. So the
@@ -15,7 +15,7 @@
 #ifndef IPCPROBE_SOCKET_H
 #define IPCPROBE_SOCKET_H
 
-#include "tape.h"
+#include "pending.h"
 #include "upstream.h"
 #include "datagram.h"
 #include "watch.h"
@@ -109,21 +109,6 @@ static __always_inline enum owner owner_of(struct sock *sk, struct end **end)
 	return OWNER_LOAD;
 }
 
-/* The next slot of the tape, emptied; its loss or gain is accounted for. */
-static __always_inline struct record *new_record(struct account *account, struct cpu *cpu)
-{
-	struct record *record = tape_next(cpu);
-
-	if (!record) {
-		account->lost++;
-		return NULL;
-	}
-	account->emitted++;
-	__builtin_memset(record, 0, sizeof(*record));
-	record->thread = bpf_get_current_pid_tgid();
-	return record;
-}
-
 static __always_inline void handle_client_send(struct cpu *cpu, struct account *account,
 					       struct sock *sk, int bytes)
 {
@@ -156,28 +141,6 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 	record->kind = RECORD_QUEUED;
 }
 
-static __always_inline void tell_sleep(struct record *record, struct thread *thread)
-{
-	record->slept_ns = thread->slept_ns;
-	record->woken_ns = thread->woken_ns;
-	record->ran_ns = thread->ran_ns;
-	record->slept_in = thread->slept_in;
-	thread->rested = 0;
-}
-
-static __always_inline void tell_work(struct record *record, struct thread *thread,
-				      __u64 now)
-{
-	record->took_ns = thread->took_ns;
-	record->done_ns = thread->done_ns;
-	record->delay_ns = thread->run_queue_ns - thread->run_queue_at_took;
-	thread->took_ns = now;
-	thread->asked = 0;
-	thread->run_queue_at_took = thread->run_queue_ns;
-	/* What it waited for until now was work, not upstream. */
-	thread->settled_ns = thread->blocked_ns;
-}
-
 /*
  * The client reads. Only the first read after a sleep is recorded: it tells how
  * the client came to be there, for this answer and those it reads after it.
@@ -199,93 +162,39 @@ static __always_inline void handle_client_recv(struct cpu *cpu, struct account *
 	record->at_ns = bpf_ktime_get_ns();
 	record->cookie = end->cookie;
 	tell_sleep(record, thread);
+	thread->rested = 0;
 	record->bytes = bytes;
 	record->kind = RECORD_DELIVERED;
 }
 
-/*
- * When the send began: with the system call, but io_uring_enter carries out many,
- * one behind the other. Then it is the end of what the thread did before it. A
- * thread of io_uring's own enters no calls: 0.
- */
-static __always_inline __u64 send_began(struct thread *thread)
-{
-	__u64 began = thread->enter_ns;
-
-	if (!began || thread->number != NR_IO_URING_ENTER)
-		return began;
-	if (thread->took_ns > began)
-		began = thread->took_ns;
-	return thread->done_ns > began ? thread->done_ns : began;
-}
-
-static __always_inline void handle_server_send(struct cpu *cpu, struct account *account,
-					       __u64 cookie, __u64 position, int bytes)
+/* Bytes of a client's that the target has sent or read. */
+static __always_inline void handle_server(struct cpu *cpu, struct account *account,
+					  __u64 cookie, __u64 position, int bytes,
+					  enum record_kind kind)
 {
 	struct thread *thread = this_thread(CREATE);
-	__u64 now = bpf_ktime_get_ns(), began;
 	struct record *record;
+	__u32 place;
 
 	if (!thread) {
 		account->lost++;
 		return;
 	}
-	began = send_began(thread);
-	thread->done_ns = now;
-	record = new_record(account, cpu);
-	if (!record)
-		return;
-	record->begin_ns = began;
-	record->at_ns = now;
-	record->cookie = cookie;
-	record->position = position;
-	if (began == thread->enter_ns) {
-		/* As it entered: a send that blocks must not count as service. */
-		record->kernel_ns = thread->kernel_ns;
-		record->blocked_ns = thread->blocked_at_enter_ns;
-		record->upstream_ns = thread->upstream_at_enter_ns;
-		record->run_queue_ns = thread->run_queue_at_enter_ns;
-	} else {
-		record->kernel_ns = kernel_clock(thread, now);
-		record->blocked_ns = thread->blocked_ns;
-		record->upstream_ns = thread->upstream_ns;
-		record->run_queue_ns = thread->run_queue_ns;
-	}
-	/* Where a wait in the service stood, if there was one. */
-	record->slept_ns = thread->slept_ns;
-	record->woken_ns = thread->woken_ns;
-	record->ran_ns = thread->ran_ns;
-	record->slept_in = thread->slept_in;
-	record->bytes = bytes;
-	record->kind = RECORD_ANSWERED;
-}
-
-static __always_inline void handle_server_recv(struct cpu *cpu, struct account *account,
-					       __u64 cookie, __u64 position, int bytes)
-{
-	struct thread *thread = this_thread(CREATE);
-	__u64 now = bpf_ktime_get_ns();
-	struct record *record;
-
-	if (!thread) {
+	place = tape_next(cpu);
+	record = bpf_map_lookup_elem(&tape, &place);
+	if (!record) {
 		account->lost++;
 		return;
 	}
-	record = new_record(account, cpu);
-	if (!record)
-		return;
-	record->begin_ns = thread->enter_ns;
-	record->at_ns = now;
+	account->emitted++;
 	record->cookie = cookie;
 	record->position = position;
-	record->kernel_ns = kernel_clock(thread, now);
-	record->blocked_ns = thread->blocked_ns;
-	record->upstream_ns = thread->upstream_ns;
-	record->run_queue_ns = thread->run_queue_ns;
-	tell_sleep(record, thread);
-	tell_work(record, thread, now);
 	record->bytes = bytes;
-	record->kind = RECORD_TAKEN;
+	record->thread = bpf_get_current_pid_tgid();
+	record->kind = RECORD_NONE;
+	if (begin_pending(thread, place, kind))
+		return;
+	end_record(record, thread, kind, bpf_ktime_get_ns());
 }
 
 #if TYPED
@@ -309,13 +218,13 @@ static __always_inline void handle_datagram(struct cpu *cpu, struct account *acc
 	}
 	if (!sends) {
 		/* All of it is taken, read or not. */
-		handle_server_recv(cpu, account, cookie, thread->from_position,
-				   thread->from_bytes);
+		handle_server(cpu, account, cookie, thread->from_position,
+			      thread->from_bytes, RECORD_TAKEN);
 		return;
 	}
 	position = answered_to(cookie, bytes);
 	if (position)
-		handle_server_send(cpu, account, cookie, position, bytes);
+		handle_server(cpu, account, cookie, position, bytes, RECORD_ANSWERED);
 	else
 		account->lost++;
 }
@@ -340,11 +249,13 @@ static __always_inline void handle_target(struct cpu *cpu, struct account *accou
 	switch (owner_of(sk, &end)) {
 	case OWNER_LOAD:
 		if (sends)
-			handle_server_send(cpu, account, end->cookie,
-					   FETCH_ADD(&end->out, bytes) + bytes, bytes);
+			handle_server(cpu, account, end->cookie,
+				      FETCH_ADD(&end->out, bytes) + bytes, bytes,
+				      RECORD_ANSWERED);
 		else
-			handle_server_recv(cpu, account, end->cookie,
-					   FETCH_ADD(&end->in, bytes) + bytes, bytes);
+			handle_server(cpu, account, end->cookie,
+				      FETCH_ADD(&end->in, bytes) + bytes, bytes,
+				      RECORD_TAKEN);
 		break;
 	case OWNER_UPSTREAM:
 		account->emitted++;

@@ -108,19 +108,21 @@ struct thread {
 	__u64 done_ns;		 /* it sent an answer's */
 	__u64 run_queue_at_took; /* run_queue_ns then */
 
-	__u64 settled_ns;  /* blocked_ns up to which upstream_ns has been told apart */
-	__u32 off_in;	   /* call in which it left the CPU, or SLEPT_OUTSIDE */
-	__u32 slept_in;	   /* the same of the latest sleep, or SLEPT_UPSTREAM */
-	__u32 slice;	   /* of enter_ns, ready_ns, off_ns and the latest sleep */
-	__u32 slot;	   /* its place in the calls by thread, and 1; 0: none yet */
-	__u32 calls_left;  /* calls until the next whose stack is taken */
-	__u32 calls_gap;   /* from the one before to that one; 0: none was drawn */
-	__u8 heard;	   /* has read from upstream, or was told, since it last slept */
-	__u8 answered_by;  /* was woken by a thread that had */
-	__u8 asked;	   /* has sent upstream since it took a request */
-	__u8 woken_by_own; /* was woken by a thread of the target */
-	__u8 rested;	   /* has slept since its last record */
-	__u8 transferred;  /* what the call in progress sent or read was seen */
+	__u64 settled_ns; /* blocked_ns up to which upstream_ns has been told apart */
+	__u32 off_in;	  /* call in which it left the CPU, or SLEPT_OUTSIDE */
+	__u32 slept_in;	  /* the same of the latest sleep, or SLEPT_UPSTREAM */
+	__u32 slice;	  /* of enter_ns, ready_ns, off_ns and the latest sleep */
+	__u32 slot;	  /* its place in the calls by thread, and 1; 0: none yet */
+	__u32 calls_left; /* calls until the next whose stack is taken */
+	__u32 calls_gap;  /* from the one before to that one; 0: none was drawn */
+	__u32 pending;	  /* place on the tape, and 1, of what the call's end completes */
+	__u32 pending_kind; /* enum record_kind */
+	__u8 heard;	    /* has read from upstream, or was told, since it last slept */
+	__u8 answered_by;   /* was woken by a thread that had */
+	__u8 asked;	    /* has sent upstream since it took a request */
+	__u8 woken_by_own;  /* was woken by a thread of the target */
+	__u8 rested;	    /* has slept since its last record */
+	__u8 transferred;   /* what the call in progress sent or read was seen */
 	__u8 pad[2];
 };
 
@@ -218,6 +220,7 @@ static __always_inline struct thread *in_this_slice(struct thread *thread)
 		thread->off_ns = 0;
 		thread->followed_ns = 0;
 		thread->transferred = 0;
+		thread->pending = 0;
 		thread->slept_ns = 0;
 		thread->woken_ns = 0;
 		thread->ran_ns = 0;

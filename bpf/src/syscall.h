@@ -6,7 +6,7 @@
 #ifndef IPCPROBE_SYSCALL_H
 #define IPCPROBE_SYSCALL_H
 
-#include "state.h"
+#include "pending.h"
 
 /*
  * Key: number of the call. Value: its table. Written by the probes of each CPU,
@@ -69,22 +69,24 @@ static __always_inline void count_for_thread(struct thread *thread, __u32 number
 					     __u64 ns, __s64 ret)
 {
 	__u32 slot = slot_of(thread), place = slot * CALLS + number;
-	struct thread_call *call;
+	struct thread_call *call = bpf_map_lookup_elem(&thread_calls, &place);
 
-	if (number >= CALLS)
-		return;
-	call = bpf_map_lookup_elem(&thread_calls, &place);
 	if (!call)
 		return;
 	if (slot) {
 		call->calls++;
 		call->total_ns += ns;
-		call->failed += ret < 0;
+		if (ret >= 0)
+			call->bytes += ret;
+		else
+			call->failed++;
 		return;
 	}
 	__sync_fetch_and_add(&call->calls, 1);
 	__sync_fetch_and_add(&call->total_ns, ns);
-	if (ret < 0)
+	if (ret >= 0)
+		__sync_fetch_and_add(&call->bytes, ret);
+	else
 		__sync_fetch_and_add(&call->failed, 1);
 }
 
@@ -142,10 +144,9 @@ static __always_inline __u32 bucket_of(__u64 ns)
  * What a thread slept in the call that it returns from. It has a request in hand
  * from the receive that took it until the first send of an answer.
  */
-static __always_inline void count_sleep(struct call_table *call, struct thread *thread)
+static __always_inline void count_sleep(struct call_table *call, struct thread *thread,
+					__u64 off)
 {
-	__u64 off = off_in_call(thread);
-
 	call->off_cpu_ns += off;
 	if (thread->took_ns <= thread->done_ns)
 		call->idle_ns += off;
@@ -158,19 +159,15 @@ static __always_inline void count_duration(struct call_table *call, __u64 ns)
 {
 	__u32 bucket = bucket_of(ns);
 
-	call->total_ns += ns;
 	if (bucket < BUCKETS)
 		call->duration[bucket]++;
 }
 
-static __always_inline void count_return(struct call_table *call, __s64 ret)
+static __always_inline void count_error(struct call_table *call, __s64 ret)
 {
 	__u32 error = -ret < ERRNOS - 1 ? -ret : ERRNOS - 1;
 
-	call->calls++;
-	if (ret >= 0)
-		call->bytes += ret;
-	else if (error < ERRNOS)
+	if (error < ERRNOS)
 		call->errors[error]++;
 }
 
@@ -183,40 +180,42 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 	struct account *account = &cpu->accounts[PROGRAM_SYS_EXIT];
 	struct call_table *call;
 	struct thread *thread;
-	__u64 ns = 0;
+	__u64 ns = 0, off = 0, now;
 
 	account->seen++;
 	if (!is_target(current_tgid())) {
 		account->filtered++;
 		return;
 	}
-	thread = this_thread(0);
-	if (thread && thread->enter_ns) {
-		ns = bpf_ktime_get_ns() - thread->enter_ns;
+	thread = this_thread(CREATE);
+	if (!thread) {
+		account->lost++;
+		return;
+	}
+	if (thread->enter_ns) {
+		now = bpf_ktime_get_ns();
+		end_pending(thread, now);
+		ns = now - thread->enter_ns;
+		off = off_in_call(thread);
 		/* rt_sigreturn has overwritten the registers by now. */
 		number = thread->number;
 		thread->enter_ns = 0;
-		thread->kernel_ns += ns - off_in_call(thread);
+		thread->kernel_ns += ns - off;
 	}
-	if (!counting) {
-		account->filtered++;
-		return;
-	}
-	call = bpf_map_lookup_elem(&calls, &number);
+	/* No such call: a return from a signal that came before us. */
+	call = counting ? bpf_map_lookup_elem(&calls, &number) : NULL;
 	if (!call) {
-		/* No such call: a return from a signal that came before us. */
 		account->filtered++;
 		return;
 	}
 	account->emitted++;
-	count_return(call, ret);
-	if (!thread)
-		return;
-	if (ns) {
-		count_duration(call, ns);
-		count_sleep(call, thread);
-	}
 	count_for_thread(thread, number, ns, ret);
+	if (ns)
+		count_duration(call, ns);
+	if (off)
+		count_sleep(call, thread, off);
+	if (ret < 0)
+		count_error(call, ret);
 }
 
 #endif

@@ -31,30 +31,31 @@ struct {
 	__type(value, struct record);
 } tape SEC(".maps");
 
+/* No place is so far out: the lookup of it finds nothing. */
+#define TAPE_FULL 0xffffffff
+
 #if TYPED
 /*
- * The next free slot, or NULL when the tape is full. Two programs that
+ * The next free place, or TAPE_FULL. Two programs that
  * interrupt one another on a CPU get different slots: each increment of
  * cpu->tape is atomic, and of two that find their chunk full the later store
  * only leaves the other's chunk partly unused.
  */
-static __always_inline struct record *tape_next(struct cpu *cpu)
+static __always_inline __u32 tape_next(struct cpu *cpu)
 {
 	__u64 place = __sync_fetch_and_add(&cpu->tape, 1);
 	__u64 used = place & 0xffff, chunk = place >> 16;
-	__u32 slot;
 
 	if (used >= CHUNK) {
 		chunk = __sync_fetch_and_add(&chunks_taken, 1);
 		if (chunk >= tape_chunks) {
 			cpu->tape = CHUNK;
-			return NULL;
+			return TAPE_FULL;
 		}
 		cpu->tape = chunk << 16 | 1;
 		used = 0;
 	}
-	slot = (chunk << CHUNK_SHIFT) + used;
-	return bpf_map_lookup_elem(&tape, &slot);
+	return (chunk << CHUNK_SHIFT) + used;
 }
 #else
 /* How many CPUs share the tape. Set before the object is loaded. */
@@ -66,22 +67,20 @@ const volatile __u32 cpu_count = 1;
  * kprobes are not interrupted by one another on a CPU. chunks_taken is only a
  * hint here: user space reads the whole tape.
  */
-static __always_inline struct record *tape_next(struct cpu *cpu)
+static __always_inline __u32 tape_next(struct cpu *cpu)
 {
 	__u64 used = cpu->tape & 0xffff, chunk = cpu->tape >> 16;
-	__u32 slot;
 
 	if (used >= CHUNK) {
 		chunk = (__u32)(chunk + cpu_count);
 		if (chunk >= tape_chunks)
-			return NULL;
+			return TAPE_FULL;
 		used = 0;
 		if (chunks_taken <= chunk)
 			chunks_taken = chunk + 1;
 	}
 	cpu->tape = chunk << 16 | (used + 1);
-	slot = (chunk << CHUNK_SHIFT) + used;
-	return bpf_map_lookup_elem(&tape, &slot);
+	return (chunk << CHUNK_SHIFT) + used;
 }
 #endif
 
