@@ -4,7 +4,8 @@
 //
 // The sources stand in src, one header an idea: kernel.h declares the kernel
 // fields that are read, record.h what leaves the kernel, state.h what is
-// remembered between events, tape.h how records travel, and socket.h, watch.h
+// remembered between events, tape.h how records travel, pending.h which of them
+// the end of a system call completes, and socket.h, watch.h
 // (with flow.h and exchange.h), syscall.h, sched.h, sample.h, offcpu.h and
 // callpath.h the quantities. unwind.h walks a user stack by the tables of rule.h,
 // walk.h lets the samples call it.
