@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/results"
-	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
 func rateProbe(rate, achieved float64, p50, p99 int64, outcome, note string) results.RateProbe {
@@ -86,7 +85,7 @@ func TestSearchesAndCurvesSatisfyTheSchema(t *testing.T) {
 		if err := schema(t).Validate(decoded(t, doc)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		back, err := store.Decode(bytes.NewReader(doc))
+		back, err := readBack(doc)
 		if err != nil {
 			t.Fatal(err)
 		}
