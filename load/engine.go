@@ -161,8 +161,9 @@ func (e *engine) open() ([]*conn, []results.Connection, *TargetError) {
 // start lets the workers run.
 func (e *engine) start() {
 	// A worker never gives up its processor, also while it waits; what else
-	// this process does needs two more.
-	if n := len(e.workers) + 2; runtime.GOMAXPROCS(0) < n {
+	// this process does needs two more, and as many for calls that block: nobody
+	// takes a processor back from those (see hush.go).
+	if n := len(e.workers) + 4; runtime.GOMAXPROCS(0) < n {
 		runtime.GOMAXPROCS(n)
 	}
 	for _, w := range e.workers {

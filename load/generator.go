@@ -68,6 +68,7 @@ type Generator struct {
 	stopped     bool  // the child has said its last word
 	failed      chan struct{}
 	exhausted   chan struct{}
+	hushOnce    sync.Once
 	closeOnce   sync.Once
 	closeErr    error
 }

@@ -22,9 +22,9 @@ const (
 // look does what need not be done at once: interval ends while nothing comes,
 // dead connections, timeouts, a sync that takes too long.
 func (w *worker) look(now int64) {
-	w.lookAt = now + lookNs
+	w.lookAt, w.hasty = now+lookNs, false
 	if w.alive < len(w.conns) || w.syncing > 0 || w.stopping {
-		w.lookAt = now + soonNs
+		w.soon(now + soonNs)
 	}
 	if now >= w.current.end {
 		w.roll(now)
@@ -33,7 +33,7 @@ func (w *worker) look(now int64) {
 		w.revive(now)
 	}
 	if len(w.parked) > 0 {
-		w.lookAt = now + soonNs
+		w.soon(now + soonNs)
 		w.readParked(now)
 	}
 	if now >= w.scanAt {
@@ -45,13 +45,16 @@ func (w *worker) look(now int64) {
 		}
 	}
 	if w.linger.open {
-		w.lookAt = now + lingerNs
+		w.soon(now + lingerNs)
 		w.endLinger(now)
 	}
 	if w.syncing > 0 && now >= w.syncUntil {
 		w.endSync()
 	}
 }
+
+// soon has the next look be taken at a moment that doesn't wait for the tick.
+func (w *worker) soon(at int64) { w.lookAt, w.hasty = min(w.lookAt, at), true }
 
 // die ends a connection's life. What was in flight on it is broken.
 func (w *worker) die(c *conn, now int64, cause string) {
@@ -76,7 +79,7 @@ func (w *worker) close(c *conn, now int64, forever bool) {
 	}
 	c.shut(now, forever)
 	w.alive--
-	w.lookAt = min(w.lookAt, now+soonNs)
+	w.soon(now + soonNs)
 	if w.alive == 0 {
 		w.deadSince = now
 	}

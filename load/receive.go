@@ -218,6 +218,11 @@ func (g *Generator) takeSlice(r reply) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if r.kind == kindBegun {
+		g.hushOnce.Do(func() {
+			if g.command != nil { // its loop runs now, and the thread naps
+				go hush(g.command.Process.Pid, g.gone)
+			}
+		})
 		store := &sliceStore{recorded: s.Record, slice: results.Slice{Index: s.Index, Mode: s.Mode, Start: s.Start}}
 		g.slices[s.Index] = store
 		g.recordSlice(&store.slice)

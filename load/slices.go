@@ -104,7 +104,7 @@ func (w *worker) endSlice(now int64) {
 	}
 	if ended.slice.record && w.owes(now) {
 		w.linger = ended
-		w.lookAt = min(w.lookAt, now+lingerNs)
+		w.soon(now + lingerNs)
 		return
 	}
 	w.tellEnded(&ended)
@@ -175,7 +175,7 @@ const (
 func (w *worker) beginSync(o order, now int64) {
 	w.syncs = nil
 	w.syncing, w.syncUntil = 1, now+o.Wait // 1: not done before all were asked
-	w.lookAt = now + soonNs
+	w.soon(now + soonNs)
 	for _, c := range w.conns {
 		if c.fd < 0 {
 			continue

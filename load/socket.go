@@ -47,8 +47,9 @@ type epoll struct {
 	tick  int // wakes a wait without limit every tickNs; -1: there is none
 }
 
-// tickNs is how long a wait without limit lasts, at most.
-const tickNs = 20_000_000
+// tickNs is how long a wait without limit lasts, at most. Each tick is one more
+// waking beside those that the server's answers are (see hush.go).
+const tickNs = lookNs
 
 // startTick makes waits without limit end now and then. A limit costs a timer
 // that is set and taken back with each wait; the tick costs nothing.

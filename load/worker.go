@@ -90,6 +90,7 @@ type worker struct {
 	lastIn    int64 // stamp of the last bytes on any connection
 	latest    int64 // stamp of the last read of this turn; 0: none
 	lookAt    int64 // when to look for timeouts and connections to open
+	hasty     bool  // that is sooner than the next tick
 	scanAt    int64 // when to look for timeouts again
 	alive     int   // open connections
 	deadSince int64 // none is open since; 0: there is one
@@ -277,7 +278,7 @@ func (w *worker) patience() int64 {
 			until = min(until, w.sleptTo)
 		case len(w.thinking.list) > 0:
 			until = min(until, w.thinking.list[0].at-int64(w.options.Spin))
-		case w.schedule == nil && w.options.Think == 0:
+		case w.dueless && !w.hasty:
 			// Nothing but answers moves a closed loop.
 			return forever
 		}
