@@ -22,7 +22,7 @@ type Copies struct {
 	WakeUpPct           float64     `json:"wake_up_pct"`       // waking others and going to sleep
 	CallWorkPct         float64     `json:"call_work_pct"`     // what else the calls do
 	OtherPct            float64     `json:"other_pct"`
-	ZeroCopyHeadroomPct float64     `json:"zero_copy_headroom_pct"` // more requests on the same CPU time, at most, without any copy
+	ZeroCopyHeadroomPct float64     `json:"zero_copy_headroom_pct"` // more requests on the same CPU time, at most, without any copy; upper end of 99.9 %
 	ZeroCopyInterval    *[2]float64 `json:"zero_copy_headroom_interval,omitempty"`
 	BatchingHeadroomPct float64     `json:"batching_headroom_pct"` // the same without the fixed cost of calls: all made one
 	BatchingInterval    *[2]float64 `json:"batching_headroom_interval,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +75,8 @@ func TestTheResidentSetIsAsProcHasIt(t *testing.T) {
 
 func TestAShortPeakIsSeen(t *testing.T) {
 	const spike = 50 << 20
+	// The kernel notes VmHWM by a count that may be 64 pages a CPU behind.
+	behind := int64(64 * os.Getpagesize() * runtime.NumCPU())
 	for name, c := range map[string]struct {
 		before  string // taken once before the run
 		earlier bool
@@ -82,7 +85,7 @@ func TestAShortPeakIsSeen(t *testing.T) {
 			r, _ := remember(t, []string{"--before", c.before, "--mode", "spike", "--size", strconv.Itoa(spike), "--at", "1000", "--hold-ms", "50"},
 				"--duration", "2s", "--rate", "1000", "--budget", "50")
 			m := r.Memory
-			if grown := m.RSSPeakBytes - m.RSSBaselineBytes; grown < spike || grown > spike+spike/10 {
+			if grown := m.RSSPeakBytes - m.RSSBaselineBytes; grown < spike-behind || grown > spike+spike/10 {
 				t.Errorf("50 MiB were there for 50 ms; the peak (%s) is %d above the baseline", m.PeakSource, grown)
 			}
 			if m.EarlierPeak != c.earlier || c.earlier && m.LifePeak < 3*spike {
@@ -164,7 +167,8 @@ func TestMassifSeesTheHeapOfACommand(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	kerneltest.Privileged(t)
 	// Some 0.6 MB are leaked; a busy machine may answer more slowly than asked.
-	got := ipcprobe(t, "run", "--quiet", "--valgrind", "--out", out, "--duration", "2s", "--rate", "200", "--connections", "2", "--",
+	got := ipcprobe(t, "run", "--quiet", "--valgrind", "--out", out, "--duration", "2s", "--rate", "200", "--connections", "2",
+		"--budget", "50", "--", // so short a run has few samples
 		peer.Build(t, "growth"), "--socket", socket, "--mode", "leak", "--size", "1000")
 	if got.code != exitDone && got.code != exitInvalid {
 		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)

@@ -42,8 +42,9 @@ type Spent struct {
 // what could be won, at most, if copies or calls vanished. Nil without a sample.
 //
 // The bounds are of the requests that the same CPU time could serve: where a
-// share c of it vanishes, c/(1-c) more. c is the upper end of the share's 95 %
-// interval (Wilson, 1927), and takes in all that may go with the cost. With copies
+// share c of it vanishes, c/(1-c) more. c is the upper end of the share's 99.9 %
+// interval (Wilson, 1927): what one run in forty exceeds is no bound. It takes in
+// all that may go with the cost. With copies
 // go the pages that hold them, the faults on these, and of the other work of the
 // calls that move bytes as much as their size accounts for. With calls goes all
 // that the kernel does in them, except the bare moving of bytes, and what they
@@ -87,13 +88,13 @@ func Copies(stacks []results.Stack, spent Spent) *results.Copies {
 		out.CallsPerRequest = float64(m.made) / float64(spent.Requests)
 		out.UserBytesPerRequest, out.UserBytesInterval = userBytes(by[costUserCopy], by[costKernelCopy], n, m, spent)
 	}
-	copied := wilson(float64(by[costKernelCopy]+by[costUserCopy]+by[costBuffer])+m.share()*float64(moving), n)
-	called := wilson(float64(by[costEntry]+by[costWakeUp]+by[costCall])+
-		m.fixed(by[costKernelCopy], n, spent.CPU)+m.around(by[costOther]+by[costParsing]+by[costAllocation], n, spent.CPU), n)
-	out.ZeroCopyInterval, out.BatchingInterval = headrooms(copied), headrooms(called)
-	out.ZeroCopyHeadroomPct, out.BatchingHeadroomPct = out.ZeroCopyInterval[1], out.BatchingInterval[1]
+	copied := float64(by[costKernelCopy]+by[costUserCopy]+by[costBuffer]) + m.share()*float64(moving)
+	called := float64(by[costEntry]+by[costWakeUp]+by[costCall]) +
+		m.fixed(by[costKernelCopy], n, spent.CPU) + m.around(by[costOther]+by[costParsing]+by[costAllocation], n, spent.CPU)
+	out.ZeroCopyInterval, out.BatchingInterval = headrooms(wilson(copied, n)), headrooms(wilson(called, n))
+	out.ZeroCopyHeadroomPct, out.BatchingHeadroomPct = headroom(mostOf(copied, n)), headroom(mostOf(called, n))
 	for _, k := range batches {
-		vanishes := called[1] * (1 - 1/float64(k))
+		vanishes := mostOf(called, n) * (1 - 1/float64(k))
 		out.Batching = append(out.Batching, results.Batching{Calls: k, HeadroomPct: headroom(vanishes)})
 	}
 	out.Advice = advice(*out.ZeroCopyInterval, *out.BatchingInterval)
@@ -176,8 +177,13 @@ func percentOf(share [2]float64) *[2]float64 {
 
 // wilson is the 95 % interval of a share of which k of n samples were seen
 // (Wilson, JASA 22, 1927).
-func wilson(k float64, n int64) [2]float64 {
-	const z = 1.959964
+func wilson(k float64, n int64) [2]float64 { return score(k, n, 1.959964) }
+
+// mostOf is the upper end of the same share's 99.9 % interval.
+func mostOf(k float64, n int64) float64 { return score(k, n, 3.290527)[1] }
+
+// score is Wilson's interval for the quantile z of the normal distribution.
+func score(k float64, n int64, z float64) [2]float64 {
 	p, m := k/float64(n), float64(n)
 	middle := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))

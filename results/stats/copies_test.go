@@ -84,7 +84,7 @@ func TestBoundsOfOppositeServers(t *testing.T) {
 		t.Errorf("a server that copies: %+v", c)
 	}
 	// 90 % of the time gone is ten times the requests, and the interval lies around it.
-	if i := *c.ZeroCopyInterval; i[0] > 900 || i[1] < 900 || c.ZeroCopyHeadroomPct != i[1] {
+	if i := *c.ZeroCopyInterval; i[0] > 900 || i[1] < 900 || c.ZeroCopyHeadroomPct <= i[1] {
 		t.Errorf("bound %v of %v, want about 900 and above", c.ZeroCopyHeadroomPct, i)
 	}
 	if share := c.KernelCopyPct + c.UserCopyPct + c.BufferPct + c.AllocationPct + c.ParsingPct +
@@ -119,7 +119,7 @@ func TestBoundsOfLittle(t *testing.T) {
 		t.Errorf("of one sample nothing is known, but %+v", c)
 	}
 	c = Copies([]results.Stack{path(1000, "work", "main")}, Spent{Requests: 10})
-	if c.Advice != results.AdviseNeither || c.ZeroCopyHeadroomPct > 1 {
+	if c.Advice != results.AdviseNeither || c.ZeroCopyHeadroomPct > 1.1 {
 		t.Errorf("a server that works: %+v", c)
 	}
 }
