@@ -137,7 +137,7 @@ func (m machine) expression(data []byte) cfa {
 	c := cfa{base: uint8(list[0].register), offset: offset}
 	list = list[1:]
 	switch {
-	case m.stub(list, &c):
+	case m.linkage(list, &c):
 		return c
 	case codes(list, opDeref):
 		c.kind = CFALoad
@@ -174,10 +174,10 @@ func (m machine) indexed(list []operation, c *cfa) bool {
 	return fits && list[0].value < math.MaxInt32 && list[0].value > math.MinInt32
 }
 
-// stub recognises what linkers write for a PLT: an entry of 16 bytes pushes a
+// linkage recognises what linkers write for a PLT: an entry of 16 bytes pushes a
 // word, and behind the push (byte 11, or 10, 9 in other layouts) the frame is 8
 // bytes larger. rsp + 8 + ((rip & 15) >= 11) << 3.
-func (m machine) stub(list []operation, c *cfa) bool {
+func (m machine) linkage(list []operation, c *cfa) bool {
 	if len(list) != 8 || !codes(list, opBregx, opConsts, opAnd, opConsts, opGe, opConsts, opShl, opPlus) {
 		return false
 	}

@@ -58,10 +58,10 @@ func TestRules(t *testing.T) {
 		{"the CFA is in a table on the stack", []byte{
 			cfaDefCFAExpr, 10, 0x77, 8, 0x79, 0, opLit0 + 8, opMul, opPlus, opDeref, opPlusUconst, 8}, 0,
 			with(stack(8), func(r *Rule) { r.CFA, r.CFAAdd, r.Index, r.Shift = CFAIndexed, 8, 9, 3 })},
-		{"a stub of the linker's", []byte{
+		{"an entry of the linkage table", []byte{
 			cfaDefCFAExpr, 11, 0x77, 8, 0x80, 0, opLit0 + 15, opAnd, opLit0 + 11, opGe, opLit0 + 3, opShl, opPlus}, 0,
 			with(stack(8), func(r *Rule) { r.CFA, r.CFAAdd = CFAStub, 11 })},
-		{"a stub with a landing pad", []byte{
+		{"such an entry with a landing pad", []byte{
 			cfaDefCFAExpr, 11, 0x77, 8, 0x80, 0, opLit0 + 15, opAnd, opLit0 + 9, opGe, opLit0 + 3, opShl, opPlus}, 0,
 			with(stack(8), func(r *Rule) { r.CFA, r.CFAAdd = CFAStub, 9 })},
 		{"an expression that nobody knows is not guessed", []byte{cfaDefCFAExpr, 4, 0x77, 8, opShl, opGe}, 0, Rule{}},
