@@ -121,17 +121,29 @@ static __always_inline int begin_pending(struct thread *thread, __u32 place, __u
 	return 1;
 }
 
-/* The next record of the tape, emptied; its loss or gain is accounted for. */
+/* The next record of the tape and its place; its loss or gain is accounted for. */
+static __always_inline struct record *take_record(struct account *account,
+						  struct cpu *cpu, __u32 *place)
+{
+	struct record *record;
+
+	*place = tape_next(cpu);
+	record = bpf_map_lookup_elem(&tape, place);
+	if (record)
+		account->emitted++;
+	else
+		account->lost++;
+	return record;
+}
+
+/* The same, emptied. */
 static __always_inline struct record *new_record(struct account *account, struct cpu *cpu)
 {
-	__u32 place = tape_next(cpu);
-	struct record *record = bpf_map_lookup_elem(&tape, &place);
+	__u32 place;
+	struct record *record = take_record(account, cpu, &place);
 
-	if (!record) {
-		account->lost++;
+	if (!record)
 		return NULL;
-	}
-	account->emitted++;
 	__builtin_memset(record, 0, sizeof(*record));
 	record->thread = bpf_get_current_pid_tgid();
 	return record;

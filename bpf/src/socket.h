@@ -180,13 +180,9 @@ static __always_inline void handle_server(struct cpu *cpu, struct account *accou
 		account->lost++;
 		return;
 	}
-	place = tape_next(cpu);
-	record = bpf_map_lookup_elem(&tape, &place);
-	if (!record) {
-		account->lost++;
+	record = take_record(account, cpu, &place);
+	if (!record)
 		return;
-	}
-	account->emitted++;
 	record->cookie = cookie;
 	record->position = position;
 	record->bytes = bytes;
