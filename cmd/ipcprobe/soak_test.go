@@ -17,13 +17,14 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// residentBytes is VmRSS of a process; 0 when it has ended.
-func residentBytes(pid int) int64 {
+// residentBytes is what a process holds now ("VmRSS") or held at most ("VmHWM"); 0
+// when it has ended.
+func residentBytes(pid int, field string) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	_, after, _ := strings.Cut(string(status), field+":")
 	fields := strings.Fields(after)
 	if len(fields) == 0 {
 		return 0
@@ -69,7 +70,7 @@ func BenchmarkSoak(b *testing.B) {
 		began := time.Now()
 		var early, late, top [2]int64
 		look := func() {
-			rss := [2]int64{residentBytes(child), residentBytes(c.Process.Pid)}
+			rss := [2]int64{residentBytes(child, "VmRSS"), residentBytes(c.Process.Pid, "VmRSS")}
 			if rss[0] == 0 || rss[1] == 0 {
 				return
 			}

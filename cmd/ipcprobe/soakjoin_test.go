@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -47,8 +45,8 @@ func BenchmarkJoinSoak(b *testing.B) {
 		for i, running := 1, true; running; i++ {
 			select {
 			case <-tick.C:
-				top = max(top, mostResident(c.Process.Pid))
-				if rss := residentBytes(c.Process.Pid); i%10 == 0 && rss > 0 {
+				top = max(top, residentBytes(c.Process.Pid, "VmHWM"))
+				if rss := residentBytes(c.Process.Pid, "VmRSS"); i%10 == 0 && rss > 0 {
 					fmt.Printf("%7.0fs  %9.1f MB  %9.1f MB\n", time.Since(began).Seconds(), float64(rss)/1e6, float64(top)/1e6)
 				}
 			case <-ended:
@@ -75,19 +73,4 @@ func BenchmarkJoinSoak(b *testing.B) {
 		b.ReportMetric(float64(top)/1e6, "MB")
 	}
 	b.ReportMetric(0, "ns/op")
-}
-
-// mostResident is VmHWM of a process; 0 when it has ended.
-func mostResident(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	fields := strings.Fields(after)
-	if len(fields) == 0 {
-		return 0
-	}
-	kib, _ := strconv.ParseInt(fields[0], 10, 64)
-	return kib << 10
 }

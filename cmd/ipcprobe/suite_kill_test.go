@@ -294,13 +294,18 @@ func TestATargetThatIsStoppedInItsHeapPhase(t *testing.T) {
 	signalTo(t, server.Pid, syscall.SIGCONT)
 	r.mustSay(t, r.end(t), exitInvalid, "target was stopped")
 	result := readResult(t, r.folder)
-	if result.Valid || !slices.ContainsFunc(result.InvalidReasons, func(why string) bool { return strings.Contains(why, "the target was stopped") }) {
+	if result.Valid || !wasStopped(result) {
 		t.Errorf("valid %v: %q", result.Valid, result.InvalidReasons)
 	}
 	time.Sleep(200 * time.Millisecond)
 	if !server.Alive() {
 		t.Error("the gateway died when it went on: somebody hung up on it")
 	}
+}
+
+// wasStopped says that a result is invalid because its target was stopped.
+func wasStopped(result *results.Result) bool {
+	return slices.ContainsFunc(result.InvalidReasons, func(why string) bool { return strings.Contains(why, "the target was stopped") })
 }
 
 // Of a phase in which the target is stopped nothing is quoted, and the others are
@@ -321,7 +326,7 @@ func TestATargetThatIsStoppedInAPhaseOfASuite(t *testing.T) {
 	}
 	for _, kind := range suiteKinds {
 		result := resultIn(t, filepath.Join(folder, "v1-"+string(kind)))
-		stopped := slices.ContainsFunc(result.InvalidReasons, func(why string) bool { return strings.Contains(why, "the target was stopped") })
+		stopped := wasStopped(result)
 		if stopped != (kind == results.SuiteLatency) {
 			t.Errorf("%s: %q", kind, result.InvalidReasons)
 		}
