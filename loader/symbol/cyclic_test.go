@@ -46,7 +46,8 @@ func debugInfo(t *testing.T, entries func(*bytes.Buffer)) *lines {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &lines{data: data, left: time.Hour} // what ends it is not the clock
+	all := &allowance{time: time.Hour} // what ends it is not the clock
+	return &lines{data: data, roots: []dwarf.Offset{unitStart}, left: time.Hour, all: all}
 }
 
 func code(b *bytes.Buffer) {

@@ -7,47 +7,46 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
 const (
-	// dwarfBound is the most bytes of debug information, unpacked, that are read
-	// of one object.
-	dwarfBound = 512 << 20
-	// dwarfTime is how long may be spent on the debug information of one object.
-	dwarfTime = 3 * time.Second
-	// rangesBound is the most bytes of the lists of ranges, of which one entry after
-	// the other may name the same; unitRanges is how many ranges of one unit's
-	// functions are kept.
-	rangesBound = 64 << 20
-	unitRanges  = 1 << 20
+	// rangesKept and rowsKept are how many ranges, of units and their functions, and
+	// how many lines are kept of one object.
+	rangesKept = 4 << 20
+	rowsKept   = 8 << 20
 	// inlineDepth and originHops bound what a broken file can ask for.
 	inlineDepth = 64
 	originHops  = 8
-	lineBound   = 8 << 20 // rows of one unit's line table
 )
 
-var errSlow = errors.New("its debug information takes too long to read; some functions that were put into others have no names")
+var (
+	errSlow  = errors.New("its debug information takes too long to read; some functions that were put into others have no names")
+	errLarge = errors.New("its debug information is too large; some functions that were put into others have no names")
+)
 
 // lines answers which functions were put into others at an address, and on what
 // lines, from DWARF. Only the units that hold an address which is asked for are
 // read, each once.
 type lines struct {
-	data  *dwarf.Data
-	left  time.Duration
-	units []*unit
-	err   error
+	data   *dwarf.Data
+	roots  []dwarf.Offset // each unit's first entry
+	tables lineSections
+	left   time.Duration
+	all    *allowance // what is left for all objects
+	units  []*unit
+	ranges int // that are kept
+	rows   int
+	err    error
 }
 
 // unit is what is kept of a compilation unit.
 type unit struct {
 	ranges    [][2]uint64
 	functions []function // definitions with code, in the file's order
-	rows      []row
-	files     []*dwarf.LineFile
+	lines     *lineTable // nil without
 }
 
 type function struct {
@@ -55,68 +54,33 @@ type function struct {
 	entry  dwarf.Offset
 }
 
-// row says that from an address on code is of a line.
-type row struct {
-	address uint64
-	file    string
-	line    int
-	end     bool // of a sequence: no line from here
-}
-
-// openLines prepares the debug information of an object or of the file that was
-// split off it; nil without.
-func (o *object) openLines() (l *lines, err error) {
-	defer guard(&err, o.path)
-	of := o
-	if o.elf.Section(".debug_info") == nil && o.elf.Section(".zdebug_info") == nil && o.debug != nil {
-		of = o.debug
-	}
-	var total uint64
-	found := false
-	for _, s := range of.elf.Sections {
-		if strings.HasPrefix(s.Name, ".debug_") || strings.HasPrefix(s.Name, ".zdebug_") {
-			found = found || strings.HasSuffix(s.Name, "debug_info")
-			total += s.Size // unpacked, as the header says
-			lists := strings.HasSuffix(s.Name, "ranges") || strings.HasSuffix(s.Name, "rnglists")
-			if s.FileSize > uint64(of.size) || total > dwarfBound || lists && s.Size > rangesBound {
-				return nil, fmt.Errorf("read %s: %d bytes of debug information are too many", of.path, total)
-			}
-		}
-	}
-	if !found {
-		return nil, nil
-	}
-	data, err := of.elf.DWARF()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", of.path, err)
-	}
-	return &lines{data: data, left: dwarfTime}, nil
-}
-
 // at gives the functions at an address, the innermost first; the last is the one
 // that all others were put into. Empty where nothing is known.
 func (l *lines) at(address uint64) (frames []results.Frame) {
-	if l == nil || l.left <= 0 {
+	if l == nil || l.left <= 0 || l.all.time <= 0 {
 		return nil
 	}
 	began := time.Now()
+	until := began.Add(min(l.left, l.all.time))
 	defer func() {
 		if r := recover(); r != nil {
 			frames, l.left = nil, 0
 			l.err = fmt.Errorf("its debug information is broken: %v", r)
 		}
-		if l.left -= time.Since(began); l.left <= 0 && l.err == nil {
+		spent := time.Since(began)
+		l.all.time -= spent
+		if l.left -= spent; (l.left <= 0 || l.all.time <= 0) && l.err == nil {
 			l.err = errSlow
 		}
 	}()
-	u := l.unit(address, began.Add(l.left))
+	u := l.unit(address, until)
 	if u == nil {
 		return nil
 	}
-	file, line := u.line(address)
+	file, line := u.lines.at(address)
 	for _, f := range u.functions {
 		if holds(f.ranges, address) {
-			frames = l.inlined(u, f.entry, address, began.Add(l.left))
+			frames = l.inlined(u, f.entry, address, until)
 			break
 		}
 	}
@@ -140,24 +104,57 @@ func (l *lines) unit(address uint64, until time.Time) *unit {
 		}
 	}
 	r := l.data.Reader()
-	root, err := r.SeekPC(address)
-	if err != nil {
-		return nil
+	for _, at := range l.roots {
+		if time.Now().After(until) {
+			return nil
+		}
+		r.Seek(at)
+		root, err := r.Next()
+		if err != nil || root == nil {
+			continue
+		}
+		ranges, err := l.data.Ranges(root)
+		if err != nil || !holds(ranges, address) {
+			continue
+		}
+		if !l.keep(len(ranges)) {
+			return nil
+		}
+		u := &unit{ranges: ranges}
+		l.readLines(u, root, until)
+		l.readFunctions(u, r, until)
+		l.units = append(l.units, u)
+		return u
 	}
-	u := &unit{}
-	if u.ranges, err = l.data.Ranges(root); err != nil {
-		return nil
+	return nil
+}
+
+// keep says that there is room for so many more ranges.
+func (l *lines) keep(ranges int) bool {
+	if l.ranges+ranges > rangesKept {
+		l.left, l.err = 0, errLarge
+		return false
 	}
-	l.readLines(u, root, until)
-	l.readFunctions(u, r, until)
-	l.units = append(l.units, u)
-	return u
+	l.ranges += ranges
+	return true
+}
+
+// readLines reads the line table of a unit.
+func (l *lines) readLines(u *unit, root *dwarf.Entry, until time.Time) {
+	if at, ok := root.Val(dwarf.AttrStmtList).(int64); ok {
+		compiled, _ := root.Val(dwarf.AttrCompDir).(string)
+		if u.lines = readLineTable(l.tables, at, compiled, rowsKept-l.rows, until); u.lines != nil {
+			l.rows += len(u.lines.rows)
+		}
+		if l.rows >= rowsKept {
+			l.left, l.err = 0, errLarge
+		}
+	}
 }
 
 // readFunctions lists the definitions of a unit, whose root r has just given.
 func (l *lines) readFunctions(u *unit, r *dwarf.Reader, until time.Time) {
-	depth, kept := 1, 0
-	for depth > 0 && kept < unitRanges {
+	for depth := 1; depth > 0; {
 		if time.Now().After(until) {
 			return
 		}
@@ -173,8 +170,10 @@ func (l *lines) readFunctions(u *unit, r *dwarf.Reader, until time.Time) {
 			return // the next one
 		case dwarf.TagSubprogram:
 			if ranges, err := l.data.Ranges(e); err == nil && len(ranges) > 0 {
+				if !l.keep(len(ranges)) {
+					return
+				}
 				u.functions = append(u.functions, function{ranges, e.Offset})
-				kept += len(ranges)
 			}
 			skip(r, e, until)
 		case dwarf.TagNamespace, dwarf.TagClassType, dwarf.TagStructType, dwarf.TagModule:
@@ -202,7 +201,7 @@ func skip(r *dwarf.Reader, e *dwarf.Entry, until time.Time) {
 		case e.Children:
 			depth++
 		}
-		if depth <= 0 || steps%4096 == 0 && time.Now().After(until) {
+		if depth <= 0 || steps%16 == 0 && time.Now().After(until) {
 			return
 		}
 		var err error
@@ -260,9 +259,7 @@ func (l *lines) inlined(u *unit, at dwarf.Offset, address uint64, until time.Tim
 func (l *lines) frame(u *unit, e *dwarf.Entry) results.Frame {
 	var f results.Frame
 	f.Line = int(number(e, dwarf.AttrCallLine))
-	if i := number(e, dwarf.AttrCallFile); i >= 0 && int(i) < len(u.files) && u.files[i] != nil {
-		f.File = u.files[i].Name
-	}
+	f.File = u.lines.path(uint64(number(e, dwarf.AttrCallFile)))
 	for hop := 0; hop < originHops && e != nil; hop++ {
 		if name, ok := e.Val(dwarf.AttrLinkageName).(string); ok {
 			f.Function, f.Symbol = demangled(name)
@@ -294,56 +291,6 @@ func number(e *dwarf.Entry, attr dwarf.Attr) int64 {
 		return 0
 	}
 	return n
-}
-
-// readLines reads a unit's line table.
-func (l *lines) readLines(u *unit, root *dwarf.Entry, until time.Time) {
-	r, err := l.data.LineReader(root)
-	if err != nil || r == nil {
-		return
-	}
-	u.files = r.Files()
-	var e dwarf.LineEntry
-	for n := 0; n < lineBound; n++ {
-		if n%4096 == 4095 && time.Now().After(until) {
-			break
-		}
-		if r.Next(&e) != nil {
-			break
-		}
-		name := ""
-		if e.File != nil {
-			name = e.File.Name
-		}
-		u.rows = append(u.rows, row{e.Address, name, e.Line, e.EndSequence})
-	}
-	slices.SortStableFunc(u.rows, func(a, b row) int {
-		switch {
-		case a.address < b.address:
-			return -1
-		case a.address > b.address:
-			return 1
-		case a.end && !b.end: // one sequence ends where another begins
-			return -1
-		case b.end && !a.end:
-			return 1
-		}
-		return 0
-	})
-}
-
-// line is the source line of an address.
-func (u *unit) line(address uint64) (file string, line int) {
-	i, _ := slices.BinarySearchFunc(u.rows, address, func(r row, a uint64) int {
-		if r.address <= a {
-			return -1
-		}
-		return 1
-	})
-	if i == 0 || u.rows[i-1].end {
-		return "", 0
-	}
-	return u.rows[i-1].file, u.rows[i-1].line
 }
 
 func holds(ranges [][2]uint64, address uint64) bool {

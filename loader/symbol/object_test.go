@@ -171,7 +171,7 @@ func TestInlinedFunctionsAndLines(t *testing.T) {
 			path := compiled(t, flags...)
 			at := addresses(t, path, "hidden")
 			o := opened(t, path)
-			l, err := o.openLines()
+			l, err := o.openLines(newAllowance())
 			if err != nil || l == nil {
 				t.Fatalf("%v, %v", l, err)
 			}
@@ -207,7 +207,7 @@ func TestInlinedFunctionsAndLines(t *testing.T) {
 func TestInlinedFunctionsAgreeWithAddr2line(t *testing.T) {
 	path := compiled(t)
 	o := opened(t, path)
-	l, err := o.openLines()
+	l, err := o.openLines(newAllowance())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func exercise(data []byte) {
 	o.slots()
 	o.debugLink()
 	o.load().find(0x1139)
-	if l, err := o.openLines(); err == nil {
+	if l, err := o.openLines(newAllowance()); err == nil {
 		l.at(0x1139)
 	}
 	o.copies(0x1139)

@@ -36,6 +36,7 @@ type Process struct {
 	objects  map[string]*object // by key; nil: it could not be read
 	spaces   map[mapping.Mapping]*results.Mapping
 	named    map[place][]results.Frame
+	debug    *allowance
 }
 
 // place is an address that has been named, as a leaf or as a return address.
@@ -47,7 +48,7 @@ type place struct {
 // OpenProcess makes an empty Process; Refresh fills it.
 func OpenProcess(pid int) *Process {
 	return &Process{pid: pid, objects: make(map[string]*object),
-		spaces: make(map[mapping.Mapping]*results.Mapping), named: make(map[place][]results.Frame)}
+		spaces: make(map[mapping.Mapping]*results.Mapping), named: make(map[place][]results.Frame), debug: newAllowance()}
 }
 
 // Close closes the target's files.
@@ -220,7 +221,7 @@ func (p *Process) name(m mapping.Mapping, address, lookup uint64, leaf bool) []r
 	default:
 		whole.Function = fmt.Sprintf("%s+0x%x", whole.Object, whole.Offset)
 	}
-	frames := o.inlined(whole, exact)
+	frames := o.inlined(whole, exact, p.debug)
 	if leaf {
 		frames[0].Copies, frames[0].Returned = o.copies(whole.Offset), o.returned(whole.Offset)
 	}
@@ -228,9 +229,9 @@ func (p *Process) name(m mapping.Mapping, address, lookup uint64, leaf bool) []r
 }
 
 // inlined adds what the debug information says of an address.
-func (o *object) inlined(whole results.Frame, exact bool) []results.Frame {
+func (o *object) inlined(whole results.Frame, exact bool, all *allowance) []results.Frame {
 	if o.lines == nil {
-		l, err := o.openLines()
+		l, err := o.openLines(all)
 		if err != nil {
 			o.problem = errors.Join(o.problem, err)
 		}
