@@ -90,7 +90,7 @@ func TestTheLoadGeneratorIsKilled(t *testing.T) {
 	kerneltest.Privileged(t)
 	server, _ := startPeer(t, "stampserver")
 	r := startRun(t, server.Pid, "--duration", "20s", "--slice", "200ms", "--rate", "20000")
-	time.Sleep(time.Second) // some slices
+	r.probed(t)
 	programs := programsOf(t, r.Process.Pid)
 	signalTo(t, generatorOf(t, r.Process.Pid), syscall.SIGKILL)
 	r.mustSay(t, r.end(t), exitInvalid, "load generator ended unexpectedly")

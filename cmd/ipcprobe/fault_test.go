@@ -67,6 +67,12 @@ func (r *running) end(t *testing.T) int {
 // programsOf are the ids of the BPF programs that a process holds.
 func programsOf(t *testing.T, pid int) []string {
 	t.Helper()
+	return heldBy(t, pid, "prog_id:")
+}
+
+// heldBy are the numbers of what a process's descriptors are said to hold.
+func heldBy(t *testing.T, pid int, key string) []string {
+	t.Helper()
 	folder := "/proc/" + strconv.Itoa(pid) + "/fdinfo"
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -79,12 +85,26 @@ func programsOf(t *testing.T, pid int) []string {
 			continue // closed meanwhile
 		}
 		for line := range strings.Lines(string(text)) {
-			if id, ok := strings.CutPrefix(line, "prog_id:"); ok {
+			if id, ok := strings.CutPrefix(line, key); ok {
 				ids = append(ids, strings.TrimSpace(id))
 			}
 		}
 	}
 	return ids
+}
+
+// probed waits until a probed slice is over, so that there is something measured.
+func (r *running) probed(t *testing.T) {
+	t.Helper()
+	began := false
+	for range 3000 {
+		attached := len(heldBy(t, r.Process.Pid, "link_id:")) > 0
+		if began = began || attached; began && !attached {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no probed slice began and ended:\n%s", r.errs.String())
 }
 
 // generatorOf is the load generator of a running ipcprobe.
@@ -210,6 +230,7 @@ func TestAReplacedTargetIsNotMeasured(t *testing.T) {
 	kerneltest.Privileged(t)
 	first := startForeign(t)
 	r := startRun(t, first.Pid, "--duration", "20s")
+	r.probed(t)
 	first.Stop()
 	// Its successor on the same socket is somebody else.
 	second := peer.Start(t, "[gw] listening", peer.Build(t, "foreign"), filepath.Join(openFolder(t), "s"))

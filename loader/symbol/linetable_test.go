@@ -28,7 +28,7 @@ type sequence struct {
 // TestRowsAreThoseOfTheStandardLibrary: on files that mean no harm both readers find
 // the same.
 func TestRowsAreThoseOfTheStandardLibrary(t *testing.T) {
-	self, err := os.Executable() // what go test links has no debug information, else
+	self, err := os.Executable() // of Go, if it was linked with debug information
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +67,8 @@ func TestRowsAreThoseOfTheStandardLibrary(t *testing.T) {
 			r.SkipChildren()
 		}
 	}
-	if total < 100 {
-		t.Errorf("only %d rows were compared", total)
+	if t.Logf("%d rows", total); total < 100 {
+		t.Error("they are too few")
 	}
 }
 
@@ -76,8 +76,11 @@ func TestRowsAreThoseOfTheStandardLibrary(t *testing.T) {
 func sameRows(t *testing.T, l *lines, data *dwarf.Data, unit *dwarf.Entry) int {
 	t.Helper()
 	reader, err := data.LineReader(unit)
-	if err != nil || reader == nil {
-		t.Fatalf("%v, %v", reader, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reader == nil {
+		return 0
 	}
 	at, _ := unit.Val(dwarf.AttrStmtList).(int64)
 	folder, _ := unit.Val(dwarf.AttrCompDir).(string)
