@@ -47,6 +47,7 @@ type heapPhase struct {
 
 	seen     results.Counts  // of the phase's slices so far
 	measured []results.Slice // they
+	clock    requestClock
 }
 
 // followHeap runs the phase. What is in its way is a warning: the run has its other
@@ -177,6 +178,7 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	stopProgress := showProgress(h.stderr, h.m.options.quiet, h.pace.Length(), generator)
 	defer stopProgress()
 	began := time.Now()
+	h.clock = requestClock{answerBytes: h.answerBytes}
 	if _, _, err := d.turn(results.Bare); err != nil {
 		return err
 	}
@@ -187,14 +189,14 @@ func (h *heapPhase) measure(ctx context.Context) (err error) {
 	loaded := sums
 	if atEnd { // all is answered: the target is at rest, its connections open
 		time.Sleep(heapSettle)
-		if loaded, err = curve.Look(h.moment(began, true)); err != nil {
+		if loaded, err = h.look(curve, began, results.Slice{}, true); err != nil {
 			return err
 		}
 	}
 	h.m.awaitTarget(ctx, h.stderr)
 	totals, stopErr := generator.Stop()
 	time.Sleep(heapSettle)
-	if sums, err = curve.Look(h.moment(began, true)); err != nil {
+	if sums, err = h.look(curve, began, results.Slice{}, true); err != nil {
 		return err
 	}
 	if !atEnd {
@@ -237,7 +239,7 @@ func (h *heapPhase) follow(ctx context.Context, d *driver, curve *heap.Curve) (*
 		h.lookAgain()
 		slice, _, turnErr := d.turn(results.Bare)
 		h.count(slice)
-		sums, err := curve.Look(h.moment(began, false))
+		sums, err := h.look(curve, began, slice, false)
 		switch {
 		case err != nil:
 			return nil, err
@@ -261,12 +263,16 @@ func (h *heapPhase) count(slice results.Slice) {
 	h.measured = append(h.measured, results.Slice{Mode: results.Probed, Intervals: []results.Interval{{Counts: slice.Counts()}}, TargetCPU: slice.TargetCPU})
 }
 
-// moment is now.
-func (h *heapPhase) moment(began time.Time, over bool) results.HeapMoment {
-	return results.HeapMoment{
-		At: time.Since(began).Nanoseconds(), Requests: h.seen.OK + h.seen.Error,
-		Rest: over, Idle: h.seen.Sent == h.seen.OK+h.seen.Failed(),
+// look takes a moment of the heap behind a slice, with the requests until then.
+func (h *heapPhase) look(curve *heap.Curve, began time.Time, slice results.Slice, over bool) (*heap.Sums, error) {
+	m, sums, err := curve.Look(results.HeapMoment{
+		At: time.Since(began).Nanoseconds(), Rest: over, Idle: h.seen.Sent == h.seen.OK+h.seen.Failed(),
+	})
+	if err != nil {
+		return nil, err
 	}
+	m.Requests = h.clock.add(slice, sums.AnsweredBytes)
+	return sums, nil
 }
 
 // lookAgain follows what the target has mapped since, for its stacks and names. A
@@ -296,6 +302,9 @@ func (h *heapPhase) finish(r *results.Heap, loaded *heap.Sums, counts results.Co
 	o := h.m.options
 	// The first request, which checks the server, came before anything counted.
 	r.Requests = max(0, counts.OK+counts.Error-1)
+	if counts.Timeout > 0 { // the target may have answered them all the same
+		r.Requests = max(r.Requests, r.Moments[len(r.Moments)-1].Requests)
+	}
 	r.DurationNs, r.RateRPS, r.BurstRPS = lasted.Nanoseconds(), h.pace.Mean(), h.pace.Burst
 	if r.Requests > 0 {
 		n := float64(r.Requests)

@@ -27,22 +27,24 @@ func (p *Probes) Curve() *Curve {
 	return &Curve{probes: p, index: make(map[bpf.HeapSiteKey]int)}
 }
 
-// Look takes one moment: m says when it is, in requests and ns, and whether the
-// target rests; what is held is filled in.
-func (c *Curve) Look(m results.HeapMoment) (*Sums, error) {
+// Look takes one moment: m says when it is, in ns, and whether the target rests; what
+// is held is filled in. The caller adds the requests until then, by what was answered
+// in the middle of the look, to the moment that it gets, before the next look.
+func (c *Curve) Look(m results.HeapMoment) (*results.HeapMoment, *Sums, error) {
 	sums, err := c.probes.Sums()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sites, err := c.probes.Sites()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var answered uint64
 	if err := c.probes.objects.AnsweredBytes.Get(&answered); err != nil {
-		return nil, fmt.Errorf("read the requests so far: %w", err)
+		return nil, nil, fmt.Errorf("read the requests so far: %w", err)
 	}
 	m.Idle = m.Idle && answered == sums.AnsweredBytes
+	sums.AnsweredBytes += (answered - sums.AnsweredBytes) / 2
 	c.last = sites
 	m.LiveBytes, m.LiveObjects = sums.LiveBytes(), sums.LiveObjects()
 	m.MappedBytes = int64(sums.MappedBytes) - int64(sums.UnmappedBytes)
@@ -60,7 +62,7 @@ func (c *Curve) Look(m results.HeapMoment) (*Sums, error) {
 	}
 	slices.SortFunc(m.Sites, func(a, b results.HeapHeld) int { return cmp.Compare(a.Site, b.Site) })
 	c.moments = append(c.moments, m)
-	return sums, nil
+	return &c.moments[len(c.moments)-1], sums, nil
 }
 
 // Result makes the account of the phase: s is what it counted, names names

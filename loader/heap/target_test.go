@@ -49,23 +49,29 @@ func (k kind) start(t *testing.T, args ...string) (*peer.Process, string) {
 	t.Helper()
 	kerneltest.Privileged(t)
 	socket := filepath.Join(t.TempDir(), "s")
-	command := slices.Clone(k.settings)
-	if k.preload != "" {
-		found, _ := filepath.Glob("/usr/lib*/*/" + k.preload)
-		if more, _ := filepath.Glob("/usr/lib*/" + k.preload); len(found) == 0 {
-			found = more
-		}
-		if len(found) == 0 {
-			kerneltest.Skip(t, "needs "+k.preload)
-			return nil, ""
-		}
-		command = append(command, "LD_PRELOAD="+found[0])
-	}
+	command := append(k.environment(t), peer.Build(t, k.program), "--socket", socket)
+	return peer.Start(t, "ready", "/usr/bin/env", append(command, args...)...), socket
+}
+
+// environment is what a command needs before it to run with the allocator, for env.
+func (k kind) environment(t *testing.T) []string {
+	t.Helper()
 	if k.program == "leaky-musl" {
 		kerneltest.Tool(t, "musl-gcc")
 	}
-	command = append(command, peer.Build(t, k.program), "--socket", socket)
-	return peer.Start(t, "ready", "/usr/bin/env", append(command, args...)...), socket
+	settings := slices.Clone(k.settings)
+	if k.preload == "" {
+		return settings
+	}
+	found, _ := filepath.Glob("/usr/lib*/*/" + k.preload)
+	if more, _ := filepath.Glob("/usr/lib*/" + k.preload); len(found) == 0 {
+		found = more
+	}
+	if len(found) == 0 {
+		kerneltest.Skip(t, "needs "+k.preload)
+		return nil
+	}
+	return append(settings, "LD_PRELOAD="+found[0])
 }
 
 // watched is a target with the probes on and counting.
@@ -107,7 +113,7 @@ func watch(t *testing.T, pid int, allocator string) *watched {
 // result reads what was counted.
 func (w *watched) result(t *testing.T) *results.Heap {
 	t.Helper()
-	sums, err := w.curve.Look(results.HeapMoment{Rest: true})
+	_, sums, err := w.curve.Look(results.HeapMoment{Rest: true})
 	if err != nil {
 		t.Fatal(err)
 	}

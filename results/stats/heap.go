@@ -104,8 +104,8 @@ func HeapCost(h *results.Heap, hits uint64, nsPerHit results.Estimate, budgetPct
 }
 
 // ScaleMoments makes the requests of a phase's moments those that were answered:
-// until then they are bytes over what the scout took for a request's length, which
-// is a little off. At the last moment all have been answered.
+// some of them are bytes over what the scout took for an answer's length, which may
+// be a little off. At the last moment all have been answered.
 func ScaleMoments(h *results.Heap) {
 	n := len(h.Moments)
 	if n == 0 || h.Moments[n-1].Requests <= 0 || h.Requests <= 0 {
