@@ -15,24 +15,36 @@ type site struct{ results.HeapSite }
 
 // nameAfter names a site after the first of its frames that a reader would look
 // for: not the C library's (strdup is no leak of its own), nor a C++ runtime's,
-// nor the allocator's. What stands between it and the allocator becomes the call:
-// "strdup" rather than the malloc inside. Where the whole stack is of libraries
-// it is the innermost frame.
+// nor the allocator's, nor what the program has of the C++ library's templates.
+// What stands between it and the allocator becomes the call: "strdup" rather than
+// the malloc inside. Where there is no other it is the outermost template, for what
+// it calls may be compiled into it; where the whole stack is of libraries, the
+// innermost frame.
 func (s *site) nameAfter(a *Allocator) {
+	named := 0
 	for i := range s.Frames {
-		if inner(&s.Frames[i], a) && i < len(s.Frames)-1 {
+		f := &s.Frames[i]
+		if inner(f, a) && i < len(s.Frames)-1 {
 			continue
 		}
-		if inner(&s.Frames[i], a) || begins[s.Frames[i].Function] {
-			break // nobody's: name it by the innermost frame
+		if inner(f, a) || begins[f.Function] {
+			break
 		}
-		if i > 0 {
-			s.Call = s.Frames[i-1].Function
+		named = i
+		if !ofTemplate(f.Function) {
+			break
 		}
-		s.Function, s.Object = s.Frames[i].Function, s.Frames[i].Object
-		return
 	}
-	s.Function, s.Object = s.Frames[0].Function, s.Frames[0].Object
+	if named > 0 {
+		s.Call = s.Frames[named-1].Function
+	}
+	s.Function, s.Object = s.Frames[named].Function, s.Frames[named].Object
+}
+
+// ofTemplate says that a function is one of the C++ library's, which its templates
+// leave in the program itself.
+func ofTemplate(function string) bool {
+	return strings.HasPrefix(function, "std::") || strings.HasPrefix(function, "__gnu_cxx::")
 }
 
 // begins are functions in which programs and threads begin: a stack that ends there

@@ -97,6 +97,8 @@ func TestSitesAreNamedAfterWhoAsked(t *testing.T) {
 		"through two":             {[]results.Frame{frame("__vasprintf_internal", "libc.so.6"), frame("asprintf", "libc.so.6"), frame("handle", "server")}, "asprintf", "handle"},
 		"all of the C library":    {[]results.Frame{frame("setvbuf", "libc.so.6"), frame("__libc_start_main", "libc.so.6")}, "malloc", "setvbuf"},
 		"up to the program's end": {[]results.Frame{frame("setlocale", "libc.so.6"), frame("_start", "server")}, "malloc", "setlocale"},
+		"through a template":      {[]results.Frame{frame("std::vector<int>::_M_realloc_insert<int>", "server"), frame("handle", "server"), frame("main", "server")}, "std::vector<int>::_M_realloc_insert<int>", "handle"},
+		"in a thread's template":  {[]results.Frame{frame("operator new", "libstdc++.so.6"), frame("std::_Construct<int>", "server"), frame("std::thread::_State_impl<f>::_M_run", "server"), frame("execute", "libstdc++.so.6"), frame("start_thread", "libc.so.6")}, "std::_Construct<int>", "std::thread::_State_impl<f>::_M_run"},
 		"one frame":               {[]results.Frame{frame("strdup", "libc.so.6")}, "malloc", "strdup"},
 	} {
 		s := site{results.HeapSite{Call: "malloc", Frames: c.frames}}
