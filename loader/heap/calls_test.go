@@ -5,15 +5,8 @@
 package heap_test
 
 import (
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/ipcprobe/ipcprobe/gateway/peer"
-	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
 // Each allocator's calls by a server that says how many it makes.
@@ -43,81 +36,4 @@ func TestEveryAllocatorsCallsAreCounted(t *testing.T) {
 			server.Stop()
 		})
 	}
-}
-
-// valgrind counts the same requests. What it sees beside them (start, end) is the
-// same for any number, so two runs of different length tell.
-func TestCountsAreThoseOfValgrind(t *testing.T) {
-	valgrind := kerneltest.Tool(t, "valgrind")
-	programs := map[string]func(socket string) []string{
-		"churn": func(socket string) []string {
-			return []string{peer.Build(t, "leaky"), "--churn", "--healthy", "--socket", socket}
-		},
-		"gateway": func(socket string) []string {
-			return []string{peer.Reference(t, "v1"), "--no-nats", "--socket", socket}
-		},
-	}
-	for name, command := range programs {
-		t.Run(name, func(t *testing.T) {
-			kerneltest.Privileged(t)
-			const first, n = 1000, 3000 // churn is the same for any thousand requests
-			run := func(requests ...int) usage {
-				socket := filepath.Join(t.TempDir(), "s")
-				log := filepath.Join(t.TempDir(), "log")
-				args := append([]string{"--tool=memcheck", "--undef-value-errors=no", "--log-file=" + log}, command(socket)...)
-				server := peer.Launch(t, valgrind, args...)
-				awaitSocket(t, socket)
-				for _, r := range requests {
-					ask(t, socket, r)
-				}
-				server.Stop()
-				return readUsage(t, log)
-			}
-			less, more := run(first), run(first, n)
-			want := usage{more.allocs - less.allocs, more.frees - less.frees, more.bytes - less.bytes}
-
-			socket := filepath.Join(t.TempDir(), "s")
-			line := command(socket)
-			server := peer.Launch(t, line[0], line[1:]...)
-			awaitSocket(t, socket)
-			ask(t, socket, first)
-			w := watch(t, server.Pid, "")
-			ask(t, socket, n)
-			h := w.result(t)
-			got := usage{h.Allocs, h.Frees + h.OlderFrees, h.AllocBytes}
-			t.Logf("a request: %.3f allocations, %.3f frees, %.1f bytes; valgrind %.3f, %.3f, %.1f",
-				float64(got.allocs)/n, float64(got.frees)/n, float64(got.bytes)/n, float64(want.allocs)/n, float64(want.frees)/n, float64(want.bytes)/n)
-			for _, c := range []struct {
-				what      string
-				got, want int64
-			}{{"allocations", got.allocs, want.allocs}, {"frees", got.frees, want.frees}, {"bytes", got.bytes, want.bytes}} {
-				if d := float64(c.got-c.want) / float64(c.want); d < -0.005 || d > 0.005 {
-					t.Errorf("%d %s, valgrind counts %d", c.got, c.what, c.want)
-				}
-			}
-			server.Stop()
-		})
-	}
-}
-
-type usage struct{ allocs, frees, bytes int64 }
-
-var usageLine = regexp.MustCompile(`total heap usage: ([\d,]+) allocs, ([\d,]+) frees, ([\d,]+) bytes`)
-
-func readUsage(t *testing.T, log string) (u usage) {
-	t.Helper()
-	text, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := usageLine.FindStringSubmatch(string(text))
-	if m == nil {
-		t.Fatalf("valgrind did not say what was used:\n%s", text)
-	}
-	for i, to := range []*int64{&u.allocs, &u.frees, &u.bytes} {
-		if *to, err = strconv.ParseInt(strings.ReplaceAll(m[i+1], ",", ""), 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return u
 }
