@@ -84,7 +84,8 @@ type Run struct {
 	Command    []string   `json:"command"`
 	Partial    bool       `json:"partial,omitempty"` // ended before its time
 	EndedBy    string     `json:"ended_by,omitempty"`
-	Rung       string     `json:"rung,omitempty"` // where the probes hung: tp_btf, tracepoint, fentry, kprobe, syscall
+	Rung       string     `json:"rung,omitempty"`    // where the probes hung: tp_btf, tracepoint, fentry, kprobe, syscall
+	Sitting    string     `json:"sitting,omitempty"` // of a suite's phase: when the suite began, RFC 3339, UTC
 }
 
 // RunSlice is the short form of a Slice in result.json.

@@ -106,7 +106,7 @@ func runOf(m *measurement) results.Run {
 	run := results.Run{
 		Name: o.name, StartedAt: m.began.UTC().Format(time.RFC3339),
 		DurationNs: m.lengthOf(results.Bare, results.Probed).Nanoseconds(), WarmupNs: o.load.Warmup.Nanoseconds(),
-		Slices: stats.RunSlices(m.slices), Seed: o.load.Seed, Command: o.args, Rung: string(m.rung),
+		Slices: stats.RunSlices(m.slices), Seed: o.load.Seed, Command: o.args, Rung: string(m.rung), Sitting: o.sitting,
 	}
 	switch {
 	case m.ended != "":

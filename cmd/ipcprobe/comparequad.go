@@ -186,6 +186,8 @@ func (d *duel) slice(s *server, rate string, seed uint64, length time.Duration) 
 	defer drive.close()
 	placement := gateway.StartPlacement(s.target.PID, generator.PID())
 	defer placement.Close()
+	vigil := gateway.StartVigil(s.target)
+	defer vigil.Close()
 
 	if _, _, err = drive.turn(results.Warmup); err == nil {
 		err = drive.wait(d.ctx, d.o.plan.Warmup)
@@ -201,7 +203,10 @@ func (d *duel) slice(s *server, rate string, seed uint64, length time.Duration) 
 		m.slice, _, err = drive.turn(results.Gap)
 	}
 	if err != nil {
-		return m, endedFirst(watcher, err)
+		return m, endedFirst(watcher, disturbed(vigil, err))
+	}
+	if err := undisturbed(vigil); err != nil {
+		return m, err
 	}
 	after, err := gateway.ReadWork(s.target)
 	if err = errors.Join(workErr, err); err != nil {
@@ -223,6 +228,16 @@ func (d *duel) slice(s *server, rate string, seed uint64, length time.Duration) 
 	return m, nil
 }
 
+// undisturbed ends a vigil; the error is what it has seen: of one slice nothing is
+// quoted then, and a quad is whole or none.
+func undisturbed(vigil *gateway.Vigil) error {
+	vigil.Close()
+	if said := vigil.Disturbances(); len(said) > 0 {
+		return errors.New(strings.Join(said, "; "))
+	}
+	return nil
+}
+
 // probe takes a probed slice of both. It explains, and decides over counts alone, so
 // the order does not matter. Where one of the two does not work out, neither counts.
 func (d *duel) probe(p pair, q *compare.Quad) error {
@@ -241,10 +256,10 @@ func (d *duel) probe(p pair, q *compare.Quad) error {
 			return err
 		}
 		m.vigil = gateway.StartVigil(p[side].target)
-		err = m.load(d.ctx, watcher, io.Discard)
-		m.vigil.Close()
-		if err != nil {
-			err = endedFirst(watcher, err)
+		if err = m.load(d.ctx, watcher, io.Discard); err != nil {
+			err = endedFirst(watcher, disturbed(m.vigil, err))
+		} else {
+			err = undisturbed(m.vigil)
 		}
 		watcher.Close()
 		if err != nil {

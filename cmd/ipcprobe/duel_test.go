@@ -71,6 +71,24 @@ func TestBothBuildsAreMeasuredInTurn(t *testing.T) {
 	nothingLeft(t)
 }
 
+// A build that stands still in the middle makes the comparison invalid: what it took
+// is the pause's. B's second start is stopped again and again.
+func TestABuildThatIsStoppedIsNotCompared(t *testing.T) {
+	folder := openFolder(t)
+	server := peer.Build(t, "stampserver")
+	stopped := "/bin/sh -c 'echo >>" + folder + "/starts; [ $(wc -l <" + folder + "/starts) != 2 ] || " +
+		"for i in 1 2 3 4 5 6 7 8; do sleep 0.3; kill -STOP $$; sleep 0.3; kill -CONT $$; done 2>/dev/null & exec " + server + " --socket {socket}'"
+	got := ipcprobe(t, append([]string{"compare"}, append(short, "--slice", "400ms", "--a", server+" --socket {socket}", "--b", stopped,
+		"--null-quads", "0", "--rate", "500", "--probed", "0", "--out", filepath.Join(folder, "c"))...)...)
+	var c results.Comparison
+	if err := json.Unmarshal([]byte(got.stdout), &c); err != nil {
+		t.Fatalf("exit code %d, %v:\n%s", got.code, err, got.stderr)
+	}
+	if got.code != exitInvalid || len(c.InvalidReasons) == 0 || !strings.Contains(strings.Join(c.InvalidReasons, "; "), "of quad 2, B: the target was stopped") {
+		t.Errorf("exit code %d, %q", got.code, c.InvalidReasons)
+	}
+}
+
 func TestWhatKeepsTwoBuildsFromBeingCompared(t *testing.T) {
 	kerneltest.Privileged(t)
 	server := peer.Build(t, "stampserver")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ipcprobe/ipcprobe/load"
 	"github.com/ipcprobe/ipcprobe/results"
@@ -42,6 +43,7 @@ type runOptions struct {
 	heap      bool   // a heap phase behind the slices
 	allocator string // whose, when it isn't to be found
 
+	sitting      string        // of the suite that the run is a phase of
 	heapRequests int64         // of the heap phase; 0: as many as a leak verdict takes
 	heapLongest  time.Duration // that it may take for them; 0: the default
 
@@ -88,10 +90,8 @@ neither it measures its own reference gateway.`,
 					return fmt.Errorf("--%s is empty; leave it out, or give it a value", name)
 				}
 			}
-			for _, name := range []string{"build", "no-nats"} {
-				if c.Flags().Changed(name) && (o.pid != 0 || len(args) > 0) {
-					return fmt.Errorf("--%s is for the reference gateway; leave it out when the target is another", name)
-				}
+			if err := o.checkReference(c.Flags()); err != nil {
+				return err
 			}
 			if o.noLoad {
 				if err := checkNoLoad(c.Flags(), o); err != nil {
@@ -111,18 +111,13 @@ neither it measures its own reference gateway.`,
 	flags.StringVar(&o.name, "name", "", "`NAME` of the run (default: the time)")
 	flags.BoolVar(&o.force, "force", false, "replace an existing run")
 	flags.DurationVar(&o.slice, "slice", 0, "length `D` of a slice (default: a twentieth of the duration, 100ms to 1s)")
-	flags.Float64Var(&o.budget, "budget", 3, "cost of the probes that the run may bear, in `PCT` of the target's throughput\nor CPU; 100 probes the whole run")
-	flags.IntVar(&o.hz, "profile-hz", 199, "CPU samples a second; 0 takes none")
-	o.hooking.flags(flags)
+	o.lookingFlags(flags)
 	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
-	flags.BoolVar(&o.family, "children", false, "follow the processes that the target has forked or forks as well")
-	flags.StringVar(&o.tape, "tape", "64MiB", "memory for the records of a probed slice, `SIZE`; a slice that fills it ends early")
 	flags.BoolVar(&o.noLoad, "no-load", false, "send nothing: see the traffic that is there")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	flags.StringVar(&o.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
 	flags.BoolVar(&o.heap, "heap", false, "follow every block of the allocator in a phase of its own, behind the slices")
-	flags.Int64Var(&o.heapRequests, "heap-requests", 0, "with --heap: requests of that phase, `N`, however long they take (default: those\nof --requests, else 30000 in at most 75s)")
-	flags.StringVar(&o.allocator, "allocator", "", "with --heap: the allocator's `OBJECT` (libjemalloc.so.2) or the SYMBOL that stands\nfor malloc (je_malloc), where it isn't found")
+	o.heapFlags(flags)
 	flags.BoolVar(&o.noNATS, "no-nats", false, "the reference gateway answers without NATS")
 	o.memory.flags(flags)
 	// Who knows it from load is told why it isn't here.
@@ -130,6 +125,31 @@ neither it measures its own reference gateway.`,
 	_ = flags.MarkHidden("record") // it was defined on the line above
 	flags.SortFlags = false
 	return command
+}
+
+// lookingFlags are those of how a server is looked at.
+func (o *runOptions) lookingFlags(flags *pflag.FlagSet) {
+	flags.Float64Var(&o.budget, "budget", 3, "cost of the probes that the run may bear, in `PCT` of the target's throughput\nor CPU; 100 probes the whole run")
+	flags.IntVar(&o.hz, "profile-hz", 199, "CPU samples a second; 0 takes none")
+	o.hooking.flags(flags)
+	flags.BoolVar(&o.family, "children", false, "follow the processes that the target has forked or forks as well")
+	flags.StringVar(&o.tape, "tape", "64MiB", "memory for the records of a probed slice, `SIZE`; a slice that fills it ends early")
+}
+
+// heapFlags are those of the heap phase.
+func (o *runOptions) heapFlags(flags *pflag.FlagSet) {
+	flags.Int64Var(&o.heapRequests, "heap-requests", 0, "requests of the heap phase, `N`, however long they take (default: those of\n--requests, else 30000 in at most 75s)")
+	flags.StringVar(&o.allocator, "allocator", "", "in the heap phase: the allocator's `OBJECT` (libjemalloc.so.2) or the SYMBOL that\nstands for malloc (je_malloc), where it isn't found")
+}
+
+// checkReference refuses flags of the reference gateway for another target.
+func (o *runOptions) checkReference(flags *pflag.FlagSet) error {
+	for _, name := range []string{"build", "no-nats"} {
+		if flags.Changed(name) && (o.pid != 0 || len(o.command) > 0) {
+			return fmt.Errorf("--%s is for the reference gateway; leave it out when the target is another", name)
+		}
+	}
+	return nil
 }
 
 // check says what is wrong with the flags, and fills in what follows from

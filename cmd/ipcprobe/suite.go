@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +31,7 @@ type suiteOptions struct {
 }
 
 func newSuite(stdout, stderr io.Writer) *cobra.Command {
-	o := &suiteOptions{run: runOptions{budget: 3, hz: 199}}
+	o := &suiteOptions{}
 	command := &cobra.Command{
 		Use:   "suite --name NAME [--pid PID | -- COMMAND…]",
 		Short: "Throughput, latency, memory and CPU in turn, held against targets",
@@ -49,6 +48,9 @@ requests/s); --limit changes them and adds others.`,
 			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
 				return fmt.Errorf("unknown argument %q; a command to start stands behind --", args[0])
 			}
+			if err := o.run.checkReference(c.Flags()); err != nil {
+				return err
+			}
 			if err := o.check(c.Flags().Changed("pid")); err != nil {
 				return err
 			}
@@ -63,8 +65,9 @@ requests/s); --limit changes them and adds others.`,
 	flags.Float64Var(&o.rate, "rate", 2500, "requests a second of the latency, memory and CPU phases")
 	flags.DurationVar(&o.length, "duration", 0, "length `D` of the throughput phase (default 60s; with --quick 8s)")
 	flags.BoolVar(&o.quick, "quick", false, "shorter phases: all in under two minutes")
-	flags.BoolVar(&o.resume, "resume", false, "go on with a suite that broke off; finished phases are kept")
-	o.run.hooking.flags(flags)
+	flags.BoolVar(&o.resume, "resume", false, "go on with a suite that broke off: what is measured, and valid, is kept")
+	o.run.lookingFlags(flags)
+	o.run.heapFlags(flags)
 	flags.BoolVar(&o.run.force, "force", false, "replace runs that are already there")
 	limitFlag(flags, &o.run.memory.limits)
 	flags.StringVar(&o.run.build, "build", "v1", "`BUILD` of the reference gateway, when it is the target")
@@ -116,6 +119,10 @@ func suite(ctx context.Context, o *suiteOptions, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
+	o.run.sitting = time.Now().UTC().Format(time.RFC3339Nano)
+	if first := done[results.SuiteThroughput]; first != nil {
+		o.run.sitting = first.Result.Run.Sitting
+	}
 	for i, kind := range suiteKinds {
 		p, there := done[kind]
 		if !there {
@@ -164,7 +171,7 @@ func (o *suiteOptions) measure(ctx context.Context, kind results.SuiteKind, s *r
 			return nil, fmt.Errorf("the phases before were of another server: %s; measure all anew with --force", other)
 		}
 	}
-	return &results.SuitePhase{Kind: kind, Folder: run.out, Result: result}, nil
+	return o.judged(&results.SuitePhase{Kind: kind, Folder: run.out, Result: result}), nil
 }
 
 // finish writes the baseline and prints the targets.
@@ -177,9 +184,7 @@ func (o *suiteOptions) finish(ctx context.Context, s *results.Suite, stdout, std
 		return err
 	}
 	if o.run.format == "json" {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(s); err != nil {
+		if err := report.SuiteJSON(stdout, s); err != nil {
 			return err
 		}
 	} else {
@@ -190,6 +195,12 @@ func (o *suiteOptions) finish(ctx context.Context, s *results.Suite, stdout, std
 	}
 	if !o.run.quiet {
 		fmt.Fprintf(stderr, "\nThe baseline is %s\n", filepath.Join(o.parent, file))
+		for i := range s.Phases {
+			if !s.Phases[i].Result.Valid {
+				fmt.Fprintf(stderr, "The %s phase is invalid; the same command with --resume measures what is, and keeps the rest.\n", s.Phases[i].Kind)
+				break
+			}
+		}
 	}
 	return suiteVerdict(ctx, s)
 }

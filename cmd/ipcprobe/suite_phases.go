@@ -3,9 +3,11 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -68,7 +70,9 @@ func (o *suiteOptions) phase(kind results.SuiteKind, rate float64) *runOptions {
 	if kind == results.SuiteThroughput {
 		options.Rate = "max"
 	}
-	run.heap = kind == results.SuiteMemory
+	if run.heap = kind == results.SuiteMemory; !run.heap {
+		run.heapRequests, run.allocator = 0, ""
+	}
 	run.heapLongest = o.short
 	if o.short == 0 && o.quick {
 		run.heapLongest = quickHeap
@@ -109,6 +113,36 @@ func (o *suiteOptions) fixedRate(s *results.Suite) float64 {
 		return o.rate
 	}
 	return max(1, float64(int64(bearable**l.AchievedRPS)))
+}
+
+// reached is the part of the rate that a phase has to answer for its use of the CPU
+// to be that of the rate.
+const reached = 0.97
+
+// judged judges the limits of a phase. What a server takes of the CPU for fewer
+// requests than were asked for doesn't show that it stays below a limit for all of
+// them.
+func (o *suiteOptions) judged(p *results.SuitePhase) *results.SuitePhase {
+	r := p.Result
+	r.Limits = limit.Judge(o.rulesOf(p.Kind), r)
+	if p.Kind == results.SuiteThroughput || r.Load == nil || r.Load.OfferedRPS == nil {
+		return p
+	}
+	if offered := *r.Load.OfferedRPS; offered < reached*o.rate {
+		r.Warn(fmt.Sprintf("measured at %.0f requests/s, not at %.0f: that is %.0f %% of what the server answered at most in the throughput phase",
+			offered, o.rate, 100*bearable))
+	}
+	answered := r.Load.AchievedRPS
+	if answered == nil || *answered >= reached*o.rate {
+		return p
+	}
+	for i := range r.Limits {
+		if l := &r.Limits[i]; l.Metric == "cpu" && l.Met && strings.HasPrefix(l.Bound, "<") {
+			l.Reason = fmt.Sprintf("%.3g %% of a core is what the server took for %.0f requests/s, not for the %.0f asked for", *l.Measured, *answered, o.rate)
+			l.Measured, l.Met = nil, false
+		}
+	}
+	return p
 }
 
 func rateText(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 64) }

@@ -6,97 +6,107 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
-	"time"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
 
 	"github.com/ipcprobe/ipcprobe/gateway"
 	"github.com/ipcprobe/ipcprobe/results"
-	"github.com/ipcprobe/ipcprobe/results/limit"
 	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
-// finished are the phases that --resume keeps: stored, whole, and of the same load
-// on the same server.
+// finished are the phases that --resume keeps: stored, whole, valid, of one sitting,
+// and of the same load on the same server. What is not is measured again.
 func (o *suiteOptions) finished(ctx context.Context, stderr io.Writer) (map[results.SuiteKind]*results.SuitePhase, error) {
 	done := map[results.SuiteKind]*results.SuitePhase{}
 	if !o.resume {
 		return done, nil
 	}
-	s := &results.Suite{}
 	for _, kind := range suiteKinds {
-		want := o.phase(kind, o.fixedRate(s))
-		if _, err := store.Open(want.out); err != nil {
-			break // and what comes behind is of another sitting
+		if kind != results.SuiteThroughput && done[results.SuiteThroughput] == nil {
+			break // the others' rate comes from it
 		}
-		result, _, files, err := readRun(want.out, stderr)
+		out := o.phase(kind, o.rate).out
+		if _, err := store.Open(out); err != nil {
+			continue
+		}
+		result, _, files, err := readRun(out, stderr)
 		if err != nil {
 			return nil, err
 		}
 		files.Close()
-		if result.Run.Partial {
-			break
+		if !result.Valid || result.Run.Partial {
+			continue
 		}
-		other, err := o.differs(ctx, want, result)
+		if first := done[results.SuiteThroughput]; first != nil && first.Result.Run.Sitting != result.Run.Sitting {
+			continue // of a suite before it
+		}
+		other, err := o.differs(ctx, result)
 		if err != nil {
 			return nil, err
 		}
 		if other != "" {
 			return nil, fmt.Errorf("the %s phase in %s was measured otherwise: %s; resume with the same flags, or measure anew with --force",
-				kind, want.out, other)
+				kind, out, other)
 		}
-		result.Limits = limit.Judge(o.rulesOf(kind), result)
-		phase := &results.SuitePhase{Kind: kind, Folder: want.out, Result: result}
-		done[kind] = phase
-		s.Phases = append(s.Phases, *phase)
+		done[kind] = o.judged(&results.SuitePhase{Kind: kind, Folder: out, Result: result})
 	}
 	return done, nil
 }
 
-// differs says in what a stored run isn't the one that is asked for. Its error is
+// differs says in what a stored phase isn't the one that is asked for. Its error is
 // of a target that isn't there.
-func (o *suiteOptions) differs(ctx context.Context, want *runOptions, have *results.Result) (string, error) {
-	if have.Load == nil {
-		return "it has no load", nil
+func (o *suiteOptions) differs(ctx context.Context, have *results.Result) (string, error) {
+	if other := askedOtherwise(have.Run.Command, o.run.args); other != "" || o.run.pid == 0 {
+		return other, nil // who is started is seen once it runs
 	}
-	rate := "max"
-	if have.Load.OfferedRPS != nil {
-		rate = rateText(math.Round(*have.Load.OfferedRPS*1e3) / 1e3) // it was averaged
-	}
-	payload, err := want.load.PayloadSize()
-	if err != nil {
-		return "", err
-	}
-	arrivals := want.load.Arrivals
-	if have.Load.OfferedRPS == nil {
-		arrivals = have.Load.Arrivals // a closed loop has none
-	}
-	kinds, err := want.load.Kinds()
-	if err != nil {
-		return "", err
-	}
-	for _, row := range []struct{ what, want, have string }{
-		{"--connections", fmt.Sprint(want.load.Connections), fmt.Sprint(have.Load.Connections)},
-		{"--pipeline", fmt.Sprint(max(1, want.load.Pipeline)), fmt.Sprint(have.Load.Pipeline)},
-		{"--rate", want.load.Rate, rate},
-		{"--arrivals", arrivals, have.Load.Arrivals},
-		{"--payload", fmt.Sprint(payload), fmt.Sprint(have.Load.PayloadBytes)},
-		{"the number of kinds of --mix", fmt.Sprint(len(kinds)), fmt.Sprint(len(have.Load.Kinds))},
-		{"--protocol", want.load.Protocol, have.Target.Protocol},
-		{"--seed", fmt.Sprint(want.load.Seed), fmt.Sprint(have.Run.Seed)},
-		{"--warmup", want.load.Warmup.String(), time.Duration(have.Run.WarmupNs).String()},
-	} {
-		if row.want != row.have {
-			return fmt.Sprintf("%s was %s and is now %s", row.what, row.have, row.want), nil
-		}
-	}
-	if want.pid == 0 {
-		return "", nil // who is started is seen once it runs
-	}
-	target, err := gateway.Inspect(ctx, want.pid)
+	target, err := gateway.Inspect(ctx, o.run.pid)
 	if err != nil {
 		return "", err
 	}
 	return otherTarget(have.Target, results.Target{Executable: target.Executable, BuildID: target.BuildID}), nil
+}
+
+// asideFlags bear on what is done with a measurement, not on what is measured.
+// Whether the server is the same one is seen on itself.
+var asideFlags = []string{"name", "out", "resume", "force", "limit", "format", "quiet", "pid", "socket"}
+
+// askedOtherwise says in what two command lines ask for different suites.
+func askedOtherwise(before, now []string) string {
+	had, hadCommand, err := suiteFlags(before)
+	if err != nil {
+		return fmt.Sprintf("of the command %q: %v", strings.Join(before, " "), err)
+	}
+	has, hasCommand, err := suiteFlags(now)
+	if err != nil {
+		return err.Error()
+	}
+	if had.Changed("pid") != has.Changed("pid") {
+		return "one is of a process that runs (--pid), the other of one that is started"
+	}
+	other := ""
+	has.VisitAll(func(f *pflag.Flag) {
+		was := had.Lookup(f.Name).Value.String()
+		if is := f.Value.String(); was != is && other == "" && !slices.Contains(asideFlags, f.Name) {
+			other = fmt.Sprintf("--%s was %s and is now %s", f.Name, was, is)
+		}
+	})
+	if other == "" && !slices.Equal(hadCommand, hasCommand) {
+		other = fmt.Sprintf("the server's command was %q and is now %q", strings.Join(hadCommand, " "), strings.Join(hasCommand, " "))
+	}
+	return other
+}
+
+// suiteFlags takes the command line of a suite apart again: its flags, and the
+// command that starts the server.
+func suiteFlags(command []string) (*pflag.FlagSet, []string, error) {
+	if len(command) < 2 || command[1] != "suite" {
+		return nil, nil, fmt.Errorf("it is not that of a suite")
+	}
+	flags := newSuite(io.Discard, io.Discard).Flags()
+	err := flags.Parse(command[2:])
+	return flags, flags.Args(), err
 }
 
 // otherTarget says in what two phases' servers are not one program. Started anew it

@@ -23,7 +23,8 @@ import (
 func suiteOf(t *testing.T, limits string) *suiteOptions {
 	t.Helper()
 	options := load.Defaults()
-	o := &suiteOptions{run: runOptions{budget: 3, name: "v1", build: "v1", format: "text", quiet: true, load: &options},
+	o := &suiteOptions{run: runOptions{budget: 3, name: "v1", build: "v1", format: "text", quiet: true, load: &options,
+		args: []string{"ipcprobe", "suite", "--name", "v1"}},
 		parent: t.TempDir(), rate: 500}
 	if limits != "" {
 		if err := o.run.memory.limits.Set(limits); err != nil {
@@ -123,9 +124,103 @@ func TestASuiteGoesOnWhereItBrokeOff(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "| `throughput` |") {
 		t.Errorf("the baseline: %v\n%s", err, text)
 	}
-	o.run.load.Connections++
+	o.run.args = append(o.run.args, "--connections=5")
 	if err := suite(context.Background(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "--connections was 4 and is now 5") {
 		t.Errorf("resumed with another load: %v", err)
+	}
+}
+
+// keepPhase stores a phase of the suite that began at a time.
+func keepPhase(t *testing.T, o *suiteOptions, kind results.SuiteKind, sitting string, change func(*results.Result)) {
+	t.Helper()
+	keepRun(t, o.parent, o.run.name+"-"+string(kind), 100, 400, func(r *results.Result) {
+		r.Run.Command, r.Run.Sitting = o.run.args, sitting
+		if change != nil {
+			change(r)
+		}
+	})
+}
+
+// What --resume keeps of four stored phases; what it doesn't is measured again.
+func TestWhatASuiteKeepsOfBefore(t *testing.T) {
+	spoilt := func(r *results.Result) { r.Invalidate("it was late") }
+	cut := func(r *results.Result) { r.Run.Partial, r.Run.EndedBy = true, "SIGINT" }
+	for name, row := range map[string]struct {
+		of     results.SuiteKind
+		change func(*results.Result)
+		kept   int
+	}{
+		"all":                      {"", nil, 4},
+		"an invalid one is not":    {results.SuiteLatency, spoilt, 3},
+		"half a one is not":        {results.SuiteMemory, cut, 3},
+		"one of a suite before":    {results.SuiteCPU, func(r *results.Result) { r.Run.Sitting = "before" }, 3},
+		"nothing without the rate": {results.SuiteThroughput, spoilt, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := suiteOf(t, "")
+			for _, kind := range suiteKinds {
+				change := row.change
+				if kind != row.of {
+					change = nil
+				}
+				keepPhase(t, o, kind, "now", change)
+			}
+			o.resume = true
+			done, err := o.finished(context.Background(), io.Discard)
+			if err != nil || len(done) != row.kept || done[row.of] != nil {
+				t.Errorf("%d phases are kept, want %d: %v", len(done), row.kept, err)
+			}
+		})
+	}
+}
+
+func TestASuiteIsNotResumedAsAnother(t *testing.T) {
+	for _, row := range []struct{ before, now, want string }{
+		{"--name v1 --rate 2500 --limit p99<1ms", "--name=v1 --resume --limit p50<1ms --quiet", ""},
+		{"--name v1 --pid 17", "--name v1 --resume --pid 18", ""},
+		{"--name v1 --quick", "--name v1", "--quick was true and is now false"},
+		{"--name v1", "--name v1 --duration 9s", "--duration was 0s and is now 9s"},
+		{"--name v1", "--name v1 --connections 5", "--connections was 4 and is now 5"},
+		{"--name v1", "--name v1 --type 0x02", "--type was"},
+		{"--name v1", "--name v1 --payload {}", "--payload was"},
+		{"--name v1", "--name v1 --build v2", "--build was v1 and is now v2"},
+		{"--name v1", "--name v1 --no-nats", "--no-nats was false and is now true"},
+		{"--name v1", "--name v1 --pid 17", "--pid"},
+		{"--name v1 -- ./a x", "--name v1 -- ./a y", `the server's command was "./a x" and is now "./a y"`},
+		{"--nonsense", "--name v1", "unknown flag"},
+	} {
+		command := func(flags string) []string { return append([]string{"ipcprobe", "suite"}, strings.Fields(flags)...) }
+		got := askedOtherwise(command(row.before), command(row.now))
+		if (got == "") != (row.want == "") || !strings.Contains(got, row.want) {
+			t.Errorf("%s, then %s: %q, want %q", row.before, row.now, got, row.want)
+		}
+	}
+	if got := askedOtherwise([]string{"ipcprobe", "run"}, []string{"ipcprobe", "suite"}); !strings.Contains(got, "not that of a suite") {
+		t.Errorf("a run is taken for a phase: %q", got)
+	}
+}
+
+// What a server takes for fewer requests than were asked for says nothing about
+// what it takes for all.
+func TestTheCPUOfFewerRequestsMeetsNoTarget(t *testing.T) {
+	for name, row := range map[string]struct {
+		offered, answered, pct float64
+		met, open              bool
+		warnings               int
+	}{
+		"all answered":       {500, 495, 20, true, false, 0},
+		"too much CPU":       {500, 495, 40, false, false, 0},
+		"fell behind":        {500, 300, 20, false, true, 0},
+		"a rate it can bear": {300, 300, 20, false, true, 1},
+		"too much for fewer": {300, 300, 40, false, false, 1},
+	} {
+		r := &results.Result{Valid: true, Load: &results.Load{OfferedRPS: &row.offered, AchievedRPS: &row.answered},
+			CPU: &results.CPU{UtilisationPct: row.pct}}
+		p := suiteOf(t, "").judged(&results.SuitePhase{Kind: results.SuiteCPU, Result: r})
+		l := p.Result.Limits[0]
+		if l.Met != row.met || l.Inconclusive() != row.open || len(r.Warnings) != row.warnings {
+			t.Errorf("%s: %+v, %q", name, l, r.Warnings)
+		}
 	}
 }
 

@@ -3,8 +3,6 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -32,17 +30,7 @@ func ComparisonJSON(w io.Writer, c *results.Comparison) error {
 	doc.A.Command, doc.B.Command = orEmpty(doc.A.Command), orEmpty(doc.B.Command)
 	doc.Environment.Placement.TargetCPUs = orEmpty(doc.Environment.Placement.TargetCPUs)
 	doc.Environment.Placement.GeneratorCPUs = orEmpty(doc.Environment.Placement.GeneratorCPUs)
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(&doc); err != nil {
-		return fmt.Errorf("encode comparison: %w", err)
-	}
-	if _, err := w.Write(results.QuietJSON(buf.Bytes())); err != nil {
-		return fmt.Errorf("write comparison: %w", err)
-	}
-	return nil
+	return encode(w, "comparison", &doc)
 }
 
 func composeComparison(c *results.Comparison) document {

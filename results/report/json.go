@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -16,17 +17,33 @@ import (
 // escapes. It fails on a figure that JSON can't hold (NaN, infinity) and with
 // the writer's errors; nothing is written in the first case.
 func JSON(w io.Writer, r *results.Result) error {
+	return encode(w, "result", filled(r))
+}
+
+// encode writes a document, or nothing if it can't be encoded.
+func encode(w io.Writer, what string, document any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(filled(r)); err != nil {
-		return fmt.Errorf("encode result: %w", err)
+	if err := enc.Encode(document); err != nil {
+		return fmt.Errorf("encode %s: %w", what, err)
 	}
 	if _, err := w.Write(results.QuietJSON(buf.Bytes())); err != nil {
-		return fmt.Errorf("write result: %w", err)
+		return fmt.Errorf("write %s: %w", what, err)
 	}
 	return nil
+}
+
+// SuiteJSON writes a suite with its results, as JSON does each of them.
+func SuiteJSON(w io.Writer, s *results.Suite) error {
+	c := *s
+	c.Command = orEmpty(c.Command)
+	c.Phases = slices.Clone(c.Phases)
+	for i := range c.Phases {
+		c.Phases[i].Result = filled(c.Phases[i].Result)
+	}
+	return encode(w, "suite", c)
 }
 
 // filled is a copy of r in which lists and tallies that the schema requires are

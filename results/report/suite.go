@@ -117,12 +117,24 @@ func perSecond(rate *float64) string {
 	return count(int64(*rate+0.5)) + " req/sec"
 }
 
+// loadText is the rate, and what came back of it where that is less.
+func loadText(l *results.Load) string {
+	offered, answered := l.OfferedRPS, l.AchievedRPS
+	if offered == nil || answered == nil || *answered >= answeredShare**offered {
+		return perSecond(offered)
+	}
+	return perSecond(offered) + ", of which " + count(int64(*answered+0.5)) + " were answered"
+}
+
+// answeredShare is how much of a rate is the rate: arrivals are random.
+const answeredShare = 0.97
+
 func latencyLines(r *results.Result) []string {
 	if r.Latency == nil || r.Latency.ResponseTime == nil || r.Load == nil {
 		return []string{notMeasured}
 	}
 	d := r.Latency.ResponseTime
-	lines := []string{"Requests: " + count(d.Count) + " at " + perSecond(r.Load.OfferedRPS)}
+	lines := []string{"Requests: " + count(d.Count) + " at " + loadText(r.Load)}
 	for _, p := range []struct {
 		name string
 		at   *int64
@@ -192,7 +204,7 @@ func cpuLines(r *results.Result) []string {
 		return []string{notMeasured}
 	}
 	lines := []string{
-		"Load: " + perSecond(r.Load.OfferedRPS),
+		"Load: " + loadText(r.Load),
 		fmt.Sprintf("CPU Usage: %s%% (single core)", significant(r.CPU.UtilisationPct)),
 		"Top functions:",
 	}

@@ -3,6 +3,8 @@
 package report
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -64,6 +66,51 @@ func TestTheThroughputBlockAddsUp(t *testing.T) {
 	}
 	if got := n[1] / n[0]; got < n[2]*0.999 || got > n[2]*1.001 {
 		t.Errorf("%v requests in %v s are %v/s, and %v/s stand there", n[1], n[0], got, n[2])
+	}
+}
+
+func TestASuiteAsJSONHoldsResultsAsTheyAreStored(t *testing.T) {
+	var out bytes.Buffer
+	if err := SuiteJSON(&out, suiteOf(hostile(), &results.Result{SchemaVersion: 1, Valid: true}, healthy())); err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Phases []struct {
+			Result json.RawMessage `json:"result"`
+		} `json:"phases"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || len(doc.Phases) != 3 {
+		t.Fatal(err, len(doc.Phases))
+	}
+	s := schema(t)
+	for _, phase := range doc.Phases {
+		if err := s.Validate(decoded(t, phase.Result)); err != nil {
+			t.Error(err)
+		}
+	}
+	if strings.ContainsAny(out.String(), "\x1b\u009b\u202e\u200b") {
+		t.Error("a terminal would obey it")
+	}
+}
+
+// The rate that stands in a block is not one that the server didn't answer.
+func TestABlockSaysWhatWasAnswered(t *testing.T) {
+	r := openLoop()
+	for _, row := range []struct {
+		kind     results.SuiteKind
+		answered float64
+		want     string
+	}{
+		{results.SuiteCPU, 2480, "Load: 2,500 req/sec\n"},
+		{results.SuiteCPU, 1770, "Load: 2,500 req/sec, of which 1,770 were answered\n"},
+		{results.SuiteLatency, 1770, " at 2,500 req/sec, of which 1,770 were answered\n"},
+	} {
+		offered := 2500.0
+		r.Load.OfferedRPS, r.Load.AchievedRPS = &offered, &row.answered
+		text := strings.Join(suiteLines(&results.SuitePhase{Kind: row.kind, Result: r}, Style{Unicode: true}), "\n")
+		if !strings.Contains(text, row.want) {
+			t.Errorf("%q is not in:\n%s", row.want, text)
+		}
 	}
 }
 
