@@ -4,9 +4,7 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -14,29 +12,28 @@ import (
 	"github.com/ipcprobe/ipcprobe/load"
 	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/record"
+	"github.com/ipcprobe/ipcprobe/results/store"
 )
 
 // recordFile is the file that --record names, while it is written.
 type recordFile struct {
 	*record.Writer
 	path string
-	file *os.File
+	file *store.File
 	out  *bufio.Writer
 }
 
 // createRecord starts the record of a load. A file that is there is left alone,
 // and a link is not followed.
 func createRecord(path string, o *load.Options, began time.Time) (*recordFile, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("--record: %s is there already; name another file, or remove it", path)
-	}
+	uid, gid := callingUser()
+	file, err := store.CreateFile(path, store.Options{UID: uid, GID: gid})
 	if err != nil {
 		return nil, fmt.Errorf("--record: %w", err)
 	}
 	r := &recordFile{path: path, file: file, out: bufio.NewWriterSize(file, 256<<10)}
 	if r.Writer, err = record.NewWriter(r.out, recordHeader(o, began)); err != nil {
-		file.Close()
+		r.discard()
 		return nil, fmt.Errorf("--record %s: %w", path, err)
 	}
 	return r, nil
@@ -88,6 +85,5 @@ func (r *recordFile) finish(s *load.Summary) error {
 
 // discard removes the record of a load that was never made.
 func (r *recordFile) discard() {
-	r.file.Close()
-	os.Remove(r.path)
+	_ = r.file.Discard() // it is an error already that ends the load
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -66,4 +67,52 @@ func (f *Folder) checkFile(tried string) error {
 			Next: "choose another name, or replace it with --force"}
 	}
 	return nil
+}
+
+// File is a single file that is written as what it holds comes.
+type File struct {
+	*os.File
+	folder *Folder
+}
+
+// CreateFile begins a file where nothing is yet, owned as Options say; Force does
+// not count. Errors are *Error, as those of Create.
+func CreateFile(path string, o Options) (*File, error) {
+	o.Force = false
+	tried := "write " + shown(path)
+	f := &Folder{path: path, name: filepath.Base(path), options: o}
+	if path == "" || strings.HasSuffix(path, string(filepath.Separator)) || !validName(f.name) {
+		return nil, &Error{Reason: BadName, Tried: tried, Said: "this can't be the name of a file", Next: "give another one"}
+	}
+	if err := f.openParent(tried); err != nil {
+		return nil, err
+	}
+	err := f.checkFile(tried)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	file, err := f.parent.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		f.close()
+		return nil, failed(tried, err)
+	}
+	if err := f.giveFile(file); err != nil {
+		_ = errors.Join(file.Close(), f.parent.Remove(f.name)) // the first error is the one to tell
+		f.close()
+		return nil, failed(tried, err)
+	}
+	return &File{file, f}, nil
+}
+
+// Close ends the file.
+func (f *File) Close() error {
+	err := f.File.Close()
+	f.folder.close()
+	return err
+}
+
+// Discard ends the file and removes it.
+func (f *File) Discard() error {
+	return errors.Join(f.folder.parent.Remove(f.folder.name), f.Close())
 }

@@ -101,3 +101,9 @@ func printable(words string) string {
 	quoted := strconv.Quote(words)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
+
+// somebodysLink refuses to be led elsewhere.
+func somebodysLink(path string) *Error {
+	return &Error{Reason: Link, Said: shown(path) + " is, or leads through, a symbolic link that belongs to somebody else",
+		Next: "give the folder that it leads to"}
+}

@@ -92,41 +92,24 @@ func Create(dir string, o Options) (*Folder, error) {
 // openParent opens the folder in which the run's folder is to be.
 func (f *Folder) openParent(tried string) error {
 	path := filepath.Dir(f.path)
-	info, err := os.Lstat(path)
+	root, err := openTrusted(path)
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == DefaultParent {
-		if err = os.Mkdir(path, 0o755); err == nil {
+		if err = makeFolder(path); err == nil {
 			f.madeParent = path
-			info, err = os.Lstat(path)
+			root, err = openTrusted(path)
 		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &Error{Reason: NoParent, Tried: tried, Err: err,
 			Said: fmt.Sprintf("there is no folder %s", shown(path)), Next: "make it first: mkdir -p " + shown(path)}
-	case err != nil:
-		return failed(tried, err)
-	case info.Mode()&fs.ModeSymlink != 0 && !trustedLink(info):
-		return &Error{Reason: Link, Tried: tried, Said: fmt.Sprintf("%s is a symbolic link that belongs to somebody else", shown(path)),
-			Next: "give the folder that it leads to"}
-	}
-	through := info
-	if info.Mode()&fs.ModeSymlink != 0 {
-		if through, err = os.Stat(path); err != nil {
-			return failed(tried, err)
-		}
-	}
-	if !through.IsDir() {
+	case notFolder(err):
 		return &Error{Reason: NoParent, Tried: tried, Said: shown(path) + " is not a folder",
 			Next: "choose another folder with --out"}
-	}
-	root, err := os.OpenRoot(path + asFolder)
-	if err != nil {
-		return failed(tried, err)
-	}
-	opened, err := root.Stat(".")
-	if err != nil || !os.SameFile(opened, through) {
-		return errors.Join(&Error{Reason: Link, Tried: tried, Err: err,
-			Said: shown(path) + " was replaced while it was opened", Next: "find out who does that, or use a folder of your own"}, root.Close())
+	case err != nil:
+		e := failed(tried, err)
+		e.Tried = tried
+		return e
 	}
 	f.parent = root
 	if f.madeParent != "" {
@@ -135,6 +118,15 @@ func (f *Folder) openParent(tried string) error {
 		}
 	}
 	return nil
+}
+
+// makeFolder makes a folder in one that is there.
+func makeFolder(path string) error {
+	in, err := openTrusted(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(in.Mkdir(filepath.Base(path), 0o755), in.Close())
 }
 
 // checkPlace looks at what is where the run's folder is to be.
@@ -259,13 +251,8 @@ func (f *Folder) write(name string, write func(io.Writer) error) (err error) {
 	if err := buffered.Flush(); err != nil {
 		return err
 	}
-	if err := file.Chmod(fileMode); err != nil { // whatever the umask
+	if err := f.giveFile(file); err != nil {
 		return err
-	}
-	if uid, gid, ok := f.owner(); ok {
-		if err := file.Chown(uid, gid); err != nil {
-			return err
-		}
 	}
 	if err := file.Sync(); err != nil {
 		return err
@@ -283,6 +270,17 @@ func (f *Folder) owner() (uid, gid int, ok bool) {
 func (f *Folder) give(root *os.Root, name string) error {
 	if uid, gid, ok := f.owner(); ok {
 		return root.Lchown(name, uid, gid)
+	}
+	return nil
+}
+
+// giveFile gives a file its mode, whatever the umask, and its owner.
+func (f *Folder) giveFile(file *os.File) error {
+	if err := file.Chmod(fileMode); err != nil {
+		return err
+	}
+	if uid, gid, ok := f.owner(); ok {
+		return file.Chown(uid, gid)
 	}
 	return nil
 }

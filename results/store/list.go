@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +22,7 @@ type Entry struct {
 // the order of their names. What has none is no run and not listed.
 func List(parent string) ([]Entry, error) {
 	tried := "list the runs in " + shown(parent)
-	root, err := os.OpenRoot(parent + asFolder)
+	root, err := openTrusted(parent)
 	if err != nil {
 		e := openError(tried, err)
 		if errors.Is(err, fs.ErrNotExist) {

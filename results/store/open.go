@@ -28,7 +28,7 @@ func Open(path string) (*results.Result, error) {
 	if err != nil {
 		return nil, openError(tried, err)
 	}
-	root, err := openPlace(folder)
+	root, err := openTrusted(folder)
 	if err != nil {
 		return nil, openError(tried, err)
 	}

@@ -22,39 +22,12 @@ func OpenFiles(path string) (*Reader, error) {
 	}
 	var root *os.Root
 	if err == nil {
-		root, err = openPlace(path)
+		root, err = openTrusted(path)
 	}
 	if err != nil {
 		return nil, openError("read the stored run "+shown(path), err)
 	}
 	return &Reader{root}, nil
-}
-
-// openPlace opens the folder of a run to read it. A link to it is followed if it is
-// ours or root's, as on the way to write: somebody else's could lead root to what
-// only root may read. The folder that is opened is the one that was looked at.
-func openPlace(path string) (*os.Root, error) {
-	info, err := os.Lstat(path)
-	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		if !trustedLink(info) {
-			return nil, &Error{Reason: Link, Said: shown(path) + " is a symbolic link that belongs to somebody else",
-				Next: "give the folder that it leads to"}
-		}
-		info, err = os.Stat(path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(path + asFolder)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := root.Stat(".")
-	if err != nil || !os.SameFile(opened, info) {
-		return nil, errors.Join(&Error{Reason: Link, Err: err, Said: shown(path) + " was replaced while it was opened",
-			Next: "find out who does that, or copy the run to a folder of your own"}, root.Close())
-	}
-	return root, nil
 }
 
 // Open opens one file. A link, a fifo or anything but a regular file is refused;

@@ -4,10 +4,8 @@
 
 package store
 
-import "io/fs"
-
 const nonblock = 0
 
 func tooLong(error) bool { return false }
 
-func trustedLink(fs.FileInfo) bool { return false }
+func notFolder(error) bool { return false }

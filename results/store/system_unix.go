@@ -6,8 +6,6 @@ package store
 
 import (
 	"errors"
-	"io/fs"
-	"os"
 	"syscall"
 )
 
@@ -17,9 +15,5 @@ const nonblock = syscall.O_NONBLOCK
 // tooLong says whether a name has more bytes than the file system takes.
 func tooLong(err error) bool { return errors.Is(err, syscall.ENAMETOOLONG) }
 
-// trustedLink says whether a symbolic link may be followed: when root or we
-// ourselves made it. In a folder that others can write to, anybody can make one.
-func trustedLink(info fs.FileInfo) bool {
-	s, ok := info.Sys().(*syscall.Stat_t)
-	return ok && (s.Uid == 0 || int(s.Uid) == os.Geteuid())
-}
+// notFolder says whether something else is where a folder is to be.
+func notFolder(err error) bool { return errors.Is(err, syscall.ENOTDIR) }

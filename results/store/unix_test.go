@@ -54,6 +54,93 @@ func TestCreateRefusesALinkOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// TestALinkOnTheWayOfSomebodyElseIsRefused: not only in the folder's own place.
+func TestALinkOnTheWayOfSomebodyElseIsRefused(t *testing.T) {
+	kerneltest.Root(t)
+	base := t.TempDir()
+	mustMkdir(t, base+"/real")
+	mustMkdir(t, base+"/real/deep")
+	mustMkdir(t, base+"/way")
+	mustLink(t, "../real", base+"/way/link")
+	mustLink(t, base+"/way/./link/deep", base+"/again")
+	stored(t, base+"/real/deep/ours", `{"schema_version":1}`, Options{})
+	try := func() map[string]error {
+		run, createErr := Create(base+"/way/link/deep/run", Options{})
+		if createErr == nil {
+			createErr = run.Abort()
+		}
+		file, fileErr := CreateFile(base+"/again/file", Options{})
+		if fileErr == nil {
+			fileErr = file.Discard()
+		}
+		folder, parentErr := Create(base+"/again/results/run", Options{})
+		if parentErr == nil {
+			parentErr = folder.Abort()
+		}
+		_, openErr := Open(base + "/again/ours")
+		_, listErr := List(base + "/way/link/deep")
+		return map[string]error{"create": createErr, "a file": fileErr, "a parent that is made": parentErr, "open": openErr, "list": listErr}
+	}
+	for what, err := range try() {
+		if errors.Is(err, Link) || err != nil && what != "open" {
+			t.Errorf("%s, through links of root's: %v", what, err)
+		}
+	}
+	if err := os.Lchown(base+"/way/link", otherUID, otherGID); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range try() {
+		if !errors.Is(err, Link) {
+			t.Errorf("%s, through a link of somebody else's: %v", what, err)
+		}
+	}
+	entries, err := os.ReadDir(base + "/real/deep")
+	if err != nil || len(entries) != 1 {
+		t.Errorf("there is %v, %v", entries, err)
+	}
+}
+
+func TestLinksThatNeverEnd(t *testing.T) {
+	base := t.TempDir()
+	mustLink(t, "b/x", base+"/a")
+	mustLink(t, "a", base+"/b")
+	if _, err := Create(base+"/a/run", Options{}); err == nil || !strings.Contains(err.Error(), "too many levels of symbolic links") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestAFileIsTheCallers: one that is written as it comes is owned as a run's are.
+func TestAFileIsTheCallers(t *testing.T) {
+	kerneltest.Root(t)
+	path := t.TempDir() + "/record"
+	file, err := CreateFile(path, Options{UID: otherUID, GID: otherGID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString("x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	if owner.Uid != otherUID || owner.Gid != otherGID || info.Mode() != fileMode {
+		t.Errorf("%v, of %d:%d", info.Mode(), owner.Uid, owner.Gid)
+	}
+	if _, err := CreateFile(path, Options{Force: true}); !errors.Is(err, Exists) {
+		t.Errorf("over what is there: %v", err)
+	}
+	for reason, name := range map[Reason]string{NoParent: "/none/x", BadName: "/"} {
+		if _, err := CreateFile(filepath.Dir(path)+name, Options{}); !errors.Is(err, reason) {
+			t.Errorf("%s: %v, want %v", name, err, reason)
+		}
+	}
+}
+
 func TestReadingRefusesALinkOfSomebodyElse(t *testing.T) {
 	kerneltest.Root(t)
 	base := t.TempDir()
