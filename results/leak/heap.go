@@ -81,12 +81,15 @@ func bySites(leak *results.Leak, sum float64, interval [2]float64) {
 }
 
 // idleShare is how many of the looks under load must be between bursts for these
-// alone to count.
-const idleShare = 0.5
+// alone to count, and idleFewest how many at least: less is too little for a fit.
+const (
+	idleShare  = 0.5
+	idleFewest = 2 * fewestStretch * looksAStretch
+)
 
 // loaded are the moments that are not behind the load: see FromCurve. Those of a
 // target that rests between two bursts are like each other, and what is held for
-// requests under way is not in them: where most are such, they are all.
+// requests under way is not in them: where most are such, and enough, they are all.
 func loaded(moments []results.HeapMoment) []results.HeapMoment {
 	var all, idle []results.HeapMoment
 	for _, m := range moments {
@@ -98,7 +101,7 @@ func loaded(moments []results.HeapMoment) []results.HeapMoment {
 			idle = append(idle, m)
 		}
 	}
-	if float64(len(idle)) > idleShare*float64(len(all)) {
+	if len(idle) >= idleFewest && float64(len(idle)) > idleShare*float64(len(all)) {
 		return idle
 	}
 	return all

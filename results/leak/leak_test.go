@@ -164,3 +164,18 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// A busy machine leaves few looks between bursts; then those under load count, too.
+func TestFewIdleLooksAreNotAll(t *testing.T) {
+	h := results.Heap{All: []results.HeapSite{{Function: "leaks"}}}
+	for i := range int64(30) {
+		held := 16 * 1000 * i
+		h.Moments = append(h.Moments, results.HeapMoment{
+			Requests: 1000 * i, LiveBytes: held, Idle: i%2 == 0 || i == 7,
+			Sites: []results.HeapHeld{{Site: 0, Bytes: held}},
+		})
+	}
+	if got := FromHeap(&h); got.Verdict != results.LeakFound || len(got.Stacks) != 1 {
+		t.Errorf("%s: %s", got.Verdict, got.Reason)
+	}
+}
