@@ -57,7 +57,7 @@ TURNS ?= 15
 RUNS ?= 20
 # Loads that interrupt-load interrupts, and the length of soak-load.
 ROUNDS ?= 200
-# Rounds of bench-overhead and bench-stated-cost, where ROUNDS isn't given to make.
+# Rounds of bench-overhead, bench-stated-cost and bench-memory, where ROUNDS isn't given to make.
 OVERHEAD_ROUNDS = $(if $(filter command line environment,$(origin ROUNDS)),$(ROUNDS))
 SOAK ?= 10m
 BENCH_FLAGS = -p=1 -run='^$$' -bench='$(BENCH)' -benchmem
@@ -71,7 +71,7 @@ LIST_KERNEL_PACKAGES = $(GO) list -f '{{$$p := .ImportPath}}\
 	{{- range .XTestImports}}{{if eq . "$(GUARD)"}}{{println $$p}}{{end}}{{end}}' $(PKG) | sort -u
 
 .PHONY: help run baseline build install generate test test-pure test-kernel test-kernels bench bench-load bench-redis bench-arrivals \
-	bench-search bench-overhead bench-stated-cost soak soak-load soak-join interrupt-load fuzz lint fmt deps clean
+	bench-search bench-overhead bench-stated-cost bench-memory soak soak-load soak-join interrupt-load fuzz lint fmt deps clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -179,6 +179,12 @@ bench-overhead: build ## what being watched costs a server: ipcprobe, bpftrace, 
 bench-stated-cost: build ## the cost that reports state against an outside client's view, ten runs of each kind (ROUNDS=10)
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_ROUNDS=$(OVERHEAD_ROUNDS) $(GO) test -p=1 -run='^$$' -timeout=120m \
 		-exec $(AS_ROOT) -bench='BenchmarkStatedCost/$(SHAPE)' -benchtime=1x ./cmd/ipcprobe
+
+bench-memory: build ## what looking at memory costs at 2,500 requests/s (20 turns), and heap phases beside their budget (ROUNDS=5)
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= $(GO) test -p=1 -run='^$$' -timeout=30m \
+		-exec $(AS_ROOT) -bench='BenchmarkMemoryPart' -benchtime=20x ./cmd/ipcprobe
+	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_ROUNDS=$(OVERHEAD_ROUNDS) $(GO) test -p=1 -run='^$$' -timeout=120m \
+		-exec $(AS_ROOT) -bench='BenchmarkHeapBudget' -benchtime=1x ./cmd/ipcprobe
 
 soak-join: build ## `run` at 100,000 requests/s for SOAK=10m, with what is resident of ipcprobe every ten seconds
 	@IPCPROBE_REQUIRE_KERNEL=1 IPCPROBE_TIER= IPCPROBE_SOAK=$(SOAK) $(GO) test -p=1 -run='^$$' -timeout=60m \

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -12,15 +13,18 @@ import (
 
 	"github.com/ipcprobe/ipcprobe/gateway"
 	"github.com/ipcprobe/ipcprobe/gateway/peer"
+	"github.com/ipcprobe/ipcprobe/loader"
+	"github.com/ipcprobe/ipcprobe/loader/memory"
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 	"github.com/ipcprobe/ipcprobe/results/stats"
 )
 
 // BenchmarkMemoryPart is what looking at a target's memory costs it: half a second
-// with the sampler against half a second without, in turn, at 2,500 requests/s and
-// as fast as it answers. The metrics are the middle of the turns' ratios with its 95 %
-// interval: throughput with / without, and the target's CPU time a request with /
-// without. -benchtime=20x.
+// with, against half a second without, in turn, at 2,500 requests/s and as fast as it
+// answers. The sampler is on all the time in each run, the probes that say who takes
+// new memory in its probed slices alone; here both are on all the time. The metrics
+// are the middle of the turns' ratios with its 95 % interval: throughput with / without,
+// and the target's CPU time a request with / without. -benchtime=20x.
 func BenchmarkMemoryPart(b *testing.B) {
 	kerneltest.Privileged(b)
 	socket := filepath.Join(b.TempDir(), "s")
@@ -39,38 +43,71 @@ func BenchmarkMemoryPart(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer conn.Close()
-	for name, every := range map[string]time.Duration{"2500rps": 400 * time.Microsecond, "closed": 0} {
-		b.Run(name, func(b *testing.B) {
-			var speed, cost []float64
-			for i := 0; b.Loop(); i++ {
-				var rate, cpu [2]float64
-				for turn := range 2 {
-					with := (turn + i) % 2 // who goes first alternates
-					rate[with], cpu[with] = halfSecond(b, conn, clock, target, every, with == 1)
+	for _, rate := range []struct {
+		name  string
+		every time.Duration
+	}{{"2500rps", 400 * time.Microsecond}, {"closed", 0}} {
+		for _, part := range []struct {
+			name string
+			look func(*testing.B, *gateway.Target) (leave func())
+		}{{"sampler", sample}, {"probes", followOrigins}} {
+			b.Run(rate.name+"/"+part.name, func(b *testing.B) {
+				var speed, cost []float64
+				for i := 0; b.Loop(); i++ {
+					var rates, cpu [2]float64
+					for turn := range 2 {
+						with := (turn + i) % 2 // who goes first alternates
+						leave := func() {}
+						if with == 1 {
+							leave = part.look(b, target)
+						}
+						rates[with], cpu[with] = halfSecond(b, conn, clock, rate.every)
+						leave()
+					}
+					speed, cost = append(speed, rates[1]/rates[0]), append(cost, cpu[1]/cpu[0])
 				}
-				speed, cost = append(speed, rate[1]/rate[0]), append(cost, cpu[1]/cpu[0])
-			}
-			for of, ratios := range map[string][]float64{"throughput": speed, "cpu": cost} {
-				e, ok := stats.Location(ratios)
-				b.ReportMetric(e.Point, of+"-ratio")
-				if ok { // 95 %
-					b.ReportMetric(e.Interval[0], of+"-low")
-					b.ReportMetric(e.Interval[1], of+"-high")
+				for of, ratios := range map[string][]float64{"throughput": speed, "cpu": cost} {
+					e, ok := stats.Location(ratios)
+					b.ReportMetric(e.Point, of+"-ratio")
+					if ok { // 95 %
+						b.ReportMetric(e.Interval[0], of+"-low")
+						b.ReportMetric(e.Interval[1], of+"-high")
+					}
 				}
-			}
-		})
+			})
+		}
+	}
+}
+
+func sample(b *testing.B, target *gateway.Target) (leave func()) {
+	sampler, err := gateway.StartSampler(target, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() { sampler.Close() }
+}
+
+func followOrigins(b *testing.B, target *gateway.Target) (leave func()) {
+	tables, err := loader.OpenUnwinding(target.PID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	probes, err := memory.Open(memory.Options{Target: target.PID, Unwind: tables.Maps()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := probes.Attach(); err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(probes.Close(), tables.Close()); err != nil {
+			b.Error(err)
+		}
 	}
 }
 
 // halfSecond pings the target and gives requests a second and its CPU ns a request.
-func halfSecond(b *testing.B, conn net.Conn, clock *gateway.Clock, target *gateway.Target, every time.Duration, looked bool) (rate, cpu float64) {
-	if looked {
-		sampler, err := gateway.StartSampler(target, 0)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer sampler.Close()
-	}
+func halfSecond(b *testing.B, conn net.Conn, clock *gateway.Clock, every time.Duration) (rate, cpu float64) {
 	ping, answer := []byte{0, 0, 0, 6, 1, 0xf0}, make([]byte, 6)
 	before, err := clock.Read()
 	if err != nil {

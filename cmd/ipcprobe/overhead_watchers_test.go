@@ -202,12 +202,22 @@ func watchers(tb testing.TB) []watcher {
 // runHere is `ipcprobe run --pid` with these flags of its load, in this process; all
 // else is as by default.
 func runHere(pid int, noLoad bool, budget float64, args ...string) (*measurement, error) {
-	o := &runOptions{pid: pid, budget: budget, hz: 199, quiet: true, noLoad: noLoad, tape: "64MiB", format: "text"}
-	root := newRun(io.Discard, io.Discard)
-	o.load = load.Flags(root.InheritedFlags())
-	if err := root.InheritedFlags().Parse(args); err != nil {
+	o, err := optionsHere(pid, budget, args...)
+	if err != nil {
 		return nil, err
 	}
+	o.noLoad = noLoad
+	return measureWith(o)
+}
+
+func optionsHere(pid int, budget float64, args ...string) (*runOptions, error) {
+	o := &runOptions{pid: pid, budget: budget, hz: 199, quiet: true, tape: "64MiB", format: "text"}
+	root := newRun(io.Discard, io.Discard)
+	o.load = load.Flags(root.InheritedFlags())
+	return o, root.InheritedFlags().Parse(args)
+}
+
+func measureWith(o *runOptions) (*measurement, error) {
 	if err := o.check(true); err != nil {
 		return nil, err
 	}
