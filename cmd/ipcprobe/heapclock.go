@@ -18,6 +18,7 @@ type requestClock struct {
 	answerBytes float64 // of an answer, in the mean; 0: not known
 	sent        uint64  // by the target, until the last look
 	requests    float64
+	late        bool // requests were given up: their answers, too, come as bytes later on
 }
 
 // add gives the requests answered since the clock began, at a look behind a slice.
@@ -29,7 +30,8 @@ func (c *requestClock) add(slice results.Slice, sent uint64) int64 {
 	}
 	moved := int64(sent - c.sent)
 	c.sent = sent
-	if sent == 0 || c.answerBytes == 0 || moved == received {
+	c.late = c.late || counts.Timeout > 0
+	if sent == 0 || c.answerBytes == 0 || moved == received && !c.late {
 		c.requests += float64(counts.OK + counts.Error)
 	} else {
 		c.requests += float64(moved) / c.answerBytes

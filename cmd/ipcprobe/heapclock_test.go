@@ -22,6 +22,7 @@ func TestRequestsAreCountedWhenTheHeapIsLookedAt(t *testing.T) {
 		"answers of many lengths":           {{slice(10, 0, 700), 700, 10}, {slice(10, 0, 3), 703, 20}},
 		"a burst between slice and look":    {{slice(10, 0, 700), 1400, 20}, {slice(15, 0, 1050), 1750, 25}},
 		"answers that came too late":        {{slice(10, 5, 1050), 700, 10}, {slice(0, 0, 0), 1050, 15}, {slice(7, 3, 490), 1750, 25}},
+		"late ones among a slice's bytes":   {{slice(10, 5, 700), 700, 10}, {slice(10, 0, 1050), 1750, 25}},
 		"a kernel that doesn't say":         {{slice(10, 0, 700), 0, 10}, {slice(10, 0, 700), 0, 20}},
 		"others answered beside the target": {{slice(3, 0, 210), 0, 3}},
 		"behind the load":                   {{slice(10, 0, 700), 700, 10}, {results.Slice{}, 700, 10}},
