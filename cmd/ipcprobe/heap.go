@@ -319,12 +319,15 @@ func (h *heapPhase) finish(r *results.Heap, loaded *heap.Sums, counts results.Co
 	stats.ScaleMoments(r)
 	r.CutPct = stats.CutPct(r.All)
 	r.Sites = stats.HeapSites(r.All, topSites)
-	h.m.blocks = r
+	h.m.blocks, h.m.idle = r, loaded.Clock && loaded.AnsweredBytes == 0 && r.Requests > 0
 	h.warn(r, counts)
 }
 
 func (h *heapPhase) warn(r *results.Heap, counts results.Counts) {
 	m := h.m
+	if m.idle {
+		m.warn("the target answered none of the requests in the heap phase: other processes did, and their heaps were not seen; --pid of one of them measures it")
+	}
 	if r.Partial != "" {
 		m.warn("the heap phase ended early: %s; its figures are of the %d requests before", r.Partial, r.Requests)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/results"
+	"github.com/ipcprobe/ipcprobe/results/join"
 	"github.com/ipcprobe/ipcprobe/results/kerneltest"
 )
 
@@ -129,5 +130,43 @@ func TestHeapFlagsThatContradict(t *testing.T) {
 		if got.code != exitUsage || !strings.Contains(got.stderr, "--heap") {
 			t.Errorf("%v: exit code %d, said %q", args, got.code, got.stderr)
 		}
+	}
+}
+
+// That nothing leaks is not said of a process that left the work to others.
+func TestWhatOthersAnsweredIsNoVerdictOnTheTarget(t *testing.T) {
+	family := func(followed bool) *results.Family { return &results.Family{Processes: 2, Followed: followed} }
+	for name, c := range map[string]struct {
+		m    measurement
+		want string
+	}{
+		"its own":                     {measurement{join: join.Account{Matched: 10}}, results.LeakNone},
+		"beside a child":              {measurement{join: join.Account{Matched: 10}, family: family(false)}, results.LeakNone},
+		"followed children":           {measurement{join: join.Account{Matched: 10}, family: family(true)}, results.LeakInconclusive},
+		"none of it joined":           {measurement{join: join.Account{Unmatched: unmatched(10)}}, results.LeakInconclusive},
+		"nothing in the heap phase":   {measurement{join: join.Account{Matched: 10}, idle: true}, results.LeakInconclusive},
+		"nothing was followed at all": {measurement{}, results.LeakNone},
+	} {
+		c.m.memory.Leak = &results.Leak{Verdict: results.LeakNone, View: "rss"}
+		c.m.judgeLeak()
+		if l := c.m.memory.Leak; l.Verdict != c.want || (l.Verdict == results.LeakInconclusive) != strings.Contains(l.Reason, "--pid") {
+			t.Errorf("%s: %s: %q, want %s", name, l.Verdict, l.Reason, c.want)
+		}
+	}
+}
+
+func unmatched(n int64) (a [len(join.Account{}.Unmatched)]int64) {
+	a[0] = n
+	return a
+}
+
+func TestAServerWhoseChildrenAnswerIsNotCalledSound(t *testing.T) {
+	server, _ := startPeer(t, "shapeserver", "--shape", "fork")
+	r, _ := heapRun(t, server.Pid, "--children", "--duration", "500ms", "--rate", "1000", "--heap-requests", "500")
+	if l := r.Memory.Leak; l == nil || l.Verdict != results.LeakInconclusive || !strings.Contains(l.Reason, "other processes") {
+		t.Errorf("verdict %+v", l)
+	}
+	if !strings.Contains(strings.Join(r.Warnings, "\n"), "other processes did, and their heaps were not seen") {
+		t.Errorf("warnings %q", r.Warnings)
 	}
 }

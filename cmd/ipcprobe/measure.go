@@ -48,6 +48,7 @@ type measurement struct {
 	costs    []results.ProgramCost
 	memory   results.Memory
 	blocks   *results.Heap          // nil: not asked for, or not to be had
+	idle     bool                   // the target answered nothing in the heap phase: others did
 	counts   []results.RequestCount // answered, over time
 	faults   []results.MemoryOrigin
 	growth   []results.MemoryOrigin

@@ -40,11 +40,37 @@ func (m *measurement) settle(ctx context.Context, memory *gateway.Sampler) {
 }
 
 // judgeLeak lets the heap's own account decide, where it can: it is exact, and the
-// resident set moves in pages and with what the allocator keeps.
+// resident set moves in pages and with what the allocator keeps. That nothing leaks
+// is said only of a process that was seen at work.
 func (m *measurement) judgeLeak() {
-	if m.blocks == nil {
+	if m.blocks != nil {
+		m.judgeByHeap()
+	}
+	l := m.memory.Leak
+	if l == nil || l.Verdict == results.LeakFound {
 		return
 	}
+	if others := m.answeredByOthers(); others != "" {
+		m.memory.Leak = &results.Leak{
+			Verdict: results.LeakInconclusive, View: l.View,
+			Reason: others + ", whose memory is not looked at; measure one of them with --pid",
+		}
+	}
+}
+
+// answeredByOthers says where the requests may have been answered by other processes
+// than the one whose memory was seen; empty: they were not.
+func (m *measurement) answeredByOthers() string {
+	switch {
+	case m.idle, m.join.Requests() > 0 && m.join.Matched == 0:
+		return "the target answered no request itself: other processes did"
+	case m.family != nil && m.family.Followed && m.family.Processes > 0:
+		return "the requests may have been answered by the target's child processes"
+	}
+	return ""
+}
+
+func (m *measurement) judgeByHeap() {
 	heap, rss := leak.FromHeap(m.blocks), m.memory.Leak
 	short := m.blocks.Requests < leak.FewestLeak
 	if heap.Verdict == results.LeakInconclusive && short && rss != nil && rss.Verdict != results.LeakInconclusive {
