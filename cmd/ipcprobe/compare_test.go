@@ -251,8 +251,8 @@ func TestJudgeGate(t *testing.T) {
 // comparisons is how many of each kind TestInjectedTimeIsFound makes.
 var comparisons = flag.Int("comparisons", 1, "how many comparisons of each kind are made of a known slowdown")
 
-// TestInjectedTimeIsFound compares a server that is busy for a known time a request
-// with itself, and with itself made slower. From -comparisons 20 on it holds the rates
+// TestInjectedTimeIsFound compares a server that takes a known CPU time a request,
+// whoever else has a turn meanwhile, with itself, and with itself made slower. From -comparisons 20 on it holds the rates
 // that are promised, which takes a quiet machine and half an hour; with fewer only that
 // what is much slower is never called better.
 func TestInjectedTimeIsFound(t *testing.T) {
@@ -304,7 +304,7 @@ func TestInjectedTimeIsFound(t *testing.T) {
 // compareBusy is one comparison, preset ci with short slices.
 func compareBusy(t *testing.T, server string, a, b, seed int) *results.Comparison {
 	t.Helper()
-	side := func(us int) string { return server + " --socket {socket} --busy-us " + strconv.Itoa(us) }
+	side := func(us int) string { return server + " --socket {socket} --burn-us " + strconv.Itoa(us) }
 	got := ipcprobe(t, "compare", "--a", side(a), "--b", side(b), "--preset", "ci", "--slice", "250ms", "--probed", "0",
 		"--rate", "1000", "--connections", "1", "--seed", strconv.Itoa(seed+1), "--quiet", "--format", "json",
 		"--out", filepath.Join(openFolder(t), "c"))

@@ -116,6 +116,23 @@ func TestASystemCallThatOnlyOneBuildMakesIsCounted(t *testing.T) {
 	}
 }
 
+// What may be no change at all has no causes.
+func TestNoCausesOfWhatMayBeNoChange(t *testing.T) {
+	one, two, change := 1.0, 2.0, -20.0
+	for _, row := range []struct {
+		interval [2]float64
+		told     bool
+	}{{[2]float64{-30, -10}, true}, {[2]float64{-50, 40}, false}, {[2]float64{10, 40}, true}, {[2]float64{-20, 0}, false}} {
+		metrics := []results.MetricChange{
+			{Name: P50, ChangePct: &change, IntervalPct: &row.interval},
+			{Name: CallsPrefix + "recvfrom", A: &two, B: &one},
+		}
+		if Explain(metrics); (metrics[0].Explanation != "") != row.told {
+			t.Errorf("%v: %q", row.interval, metrics[0].Explanation)
+		}
+	}
+}
+
 func TestAMetricThatFewQuadsHaveIsNoGate(t *testing.T) {
 	var quads []Quad
 	for i := range 12 {

@@ -51,7 +51,7 @@ func Explain(metrics []results.MetricChange) {
 	causes := causesOf(metrics)
 	for i := range metrics {
 		m := &metrics[i]
-		if m.ChangePct == nil || !explained(m.Name) {
+		if m.ChangePct == nil || !explained(m.Name) || unsure(m.IntervalPct) {
 			continue
 		}
 		text := strings.Join(causes, ", ")
@@ -62,6 +62,11 @@ func Explain(metrics []results.MetricChange) {
 		}
 		m.Explanation = text
 	}
+}
+
+// unsure says that an interval holds no change at all: there is nothing to explain.
+func unsure(interval *[2]float64) bool {
+	return interval != nil && interval[0] <= 0 && interval[1] >= 0
 }
 
 // explained are the metrics that counters explain.

@@ -104,7 +104,7 @@ func prediction(p *results.Prediction) text {
 func sideText(s *results.ComparisonSide) text {
 	t := sideName(s)
 	if len(s.Command) > 0 {
-		t = t.with(": ").and(name(truncate(clean(strings.Join(s.Command, " ")), 120, "…")))
+		t = t.with(": ").and(name(truncate(clean(commandLine(s.Command)), 120, "…")))
 	}
 	if s.CapacityRPS != nil {
 		t = t.with(", closed loop " + unit(significant(*s.CapacityRPS), "requests/s"))

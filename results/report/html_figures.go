@@ -40,8 +40,11 @@ func timelineFigure(m *Material) []page.Figure {
 	if t == nil || len(t.Moments) < 2 {
 		return nil
 	}
-	return []page.Figure{{ID: "timeline", Timeline: t,
-		Caption: "Answers a second, and below p50 and p99 of response time, over the run; shaded: slices with the probes on"}}
+	caption := "Answers a second, and below p50 and p99 of response time, over the run; shaded: slices with the probes on"
+	if !slices.ContainsFunc(t.Slices, func(m page.Moment) bool { return m.P99 != nil }) {
+		caption += ". A slice has too few answers for a p99"
+	}
+	return []page.Figure{{ID: "timeline", Timeline: t, Caption: caption}}
 }
 
 func distributionFigure(m *Material) []page.Figure {

@@ -118,7 +118,7 @@ func conditions(s *results.Suite) section {
 		r := s.Phases[i].Result
 		if i == 0 {
 			list = append(list, fact{"machine", machineText(&r.Environment)}, fact{"target", targetText(r)},
-				fact{"command", name(strings.Join(s.Command, " "))})
+				fact{"command", name(commandLine(s.Command))})
 		}
 		list = append(list, fact{string(s.Phases[i].Kind), runText(r).with("; in ").and(name(path.Base(s.Phases[i].Folder)))})
 	}

@@ -12,7 +12,7 @@
 
 struct options {
 	const char *path, *log;
-	uint64_t busy_ns, pause_ns, stall_ns, stall_at;
+	uint64_t busy_ns, burn_ns, pause_ns, stall_ns, stall_at;
 	double pause_share;
 	uint64_t
 	    read; // bytes that a recv asks for at most; 0: as many as there is room for
@@ -50,7 +50,8 @@ static inline struct options read_options(int argc, char **argv)
 	    {"busy-us", 1, NULL, 'b'},	  {"pause-us", 1, NULL, 'p'},
 	    {"pause-pct", 1, NULL, 'c'},  {"stall-ms", 1, NULL, 'S'},
 	    {"stall-at", 1, NULL, 'a'},	  {"respond-bytes", 1, NULL, 'r'},
-	    {"read-bytes", 1, NULL, 'R'}, {NULL, 0, NULL, 0},
+	    {"read-bytes", 1, NULL, 'R'}, {"burn-us", 1, NULL, 'B'},
+	    {NULL, 0, NULL, 0},
 	};
 	struct options o = {.respond = -1};
 	int c, i;
@@ -65,6 +66,9 @@ static inline struct options read_options(int argc, char **argv)
 			break;
 		case 'b':
 			o.busy_ns = number(names[i].name, optarg, 10000000) * 1000;
+			break;
+		case 'B':
+			o.burn_ns = number(names[i].name, optarg, 10000000) * 1000;
 			break;
 		case 'p':
 			o.pause_ns = number(names[i].name, optarg, 10000000) * 1000;
@@ -92,7 +96,8 @@ static inline struct options read_options(int argc, char **argv)
 	}
 	if (!o.path || optind < argc) {
 		fputs("usage: stampserver --socket PATH [--log FILE] [--busy-us N]\n"
-		      "  [--pause-us N --pause-pct P] [--stall-ms N --stall-at REQUEST]\n"
+		      "  [--burn-us N] [--pause-us N --pause-pct P] [--stall-ms N "
+		      "--stall-at REQUEST]\n"
 		      "  [--respond-bytes N] [--read-bytes N]\n",
 		      stderr);
 		exit(2);

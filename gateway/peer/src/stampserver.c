@@ -5,7 +5,8 @@
 // SIGTERM or SIGINT it writes them to --log FILE (stamps.h has the layout) and ends.
 //
 // Nothing is written or allocated between the two stamps but what the request asks for:
-// --busy-us burns CPU in each request, --pause-us sleeps in --pause-pct of them (evenly
+// --busy-us is busy in each request until that time has passed, --burn-us until it has
+// had that much of a CPU, --pause-us sleeps in --pause-pct of them (evenly
 // spread by sequence number), --stall-ms sleeps once, in request number --stall-at.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -57,6 +58,19 @@ static void sleep_ns(uint64_t ns)
 		;
 }
 
+// burn takes ns of CPU time, without a system call: a gap between two readings of the
+// clock is somebody else's turn and doesn't count.
+static void burn(uint64_t ns)
+{
+	const uint64_t gap = 5000; // ns: above an interrupt's length, below a turn's
+	uint64_t last = now_ns(), end = last + ns, now;
+
+	for (; (now = now_ns()) < end; last = now) {
+		if (now - last > gap)
+			end += now - last;
+	}
+}
+
 // hold spends the time that request number seq was told to take; it returns flags.
 static uint32_t hold(const struct server *s, uint64_t seq, uint64_t since)
 {
@@ -77,6 +91,8 @@ static uint32_t hold(const struct server *s, uint64_t seq, uint64_t since)
 		while (now_ns() - from < s->o.busy_ns)
 			;
 	}
+	if (s->o.burn_ns)
+		burn(s->o.burn_ns);
 	return flags;
 }
 

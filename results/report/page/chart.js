@@ -123,6 +123,8 @@ function drawTimeline(element, t) {
 	const rate = document.createElement("div"), times = document.createElement("div");
 	element.append(rate, times);
 	const dots = {points: {show: true, size: 5}};
+	// Slices may be too short for a percentile; none of them having a p99, it is no line.
+	const quantiles = [["p50", "bare"], ["p99", "third"]].filter(([name]) => name === "p50" || t.slices.some((m) => m[name] != null));
 	const draws = [
 		plotted(rate, 200, () => ({
 			options: {
@@ -136,9 +138,9 @@ function drawTimeline(element, t) {
 			options: {
 				hooks: {drawClear: [shade(t.slices)]}, scales: {x, y: {distr: 3}},
 				axes: [seconds(), axis({size: 70, values: (_, vs) => vs.map((v) => v && /^[125]/.test(v.toExponential()) ? duration(v) : "")})],
-				series: [time, line("p50", "bare", {value: (_, v) => duration(v), ...dots}), line("p99", "third", {value: (_, v) => duration(v), ...dots})],
+				series: [time, ...quantiles.map(([name, color]) => line(name, color, {value: (_, v) => duration(v), ...dots}))],
 			},
-			data: [t.slices.map((m) => m.start + m.seconds / 2), t.slices.map((m) => m.p50), t.slices.map((m) => m.p99)],
+			data: [t.slices.map((m) => m.start + m.seconds / 2), ...quantiles.map(([name]) => t.slices.map((m) => m[name]))],
 		})),
 	];
 	return () => draws.forEach((draw) => draw());
