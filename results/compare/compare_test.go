@@ -116,6 +116,28 @@ func TestASystemCallThatOnlyOneBuildMakesIsCounted(t *testing.T) {
 	}
 }
 
+// More calls don't explain that a request takes less.
+func TestACauseGoesTheWayOfTheChange(t *testing.T) {
+	one, two := 1.0, 2.0
+	for _, row := range []struct {
+		name   string
+		change float64
+		a, b   *float64
+		told   bool
+	}{
+		{P50, -20, &two, &one, true}, {P50, -20, &one, &two, false}, {CPUPerRequest, 20, &one, &two, true},
+		{CPUPerRequest, 20, &two, &one, false}, {Throughput, 20, &two, &one, true}, {Throughput, 20, &one, &two, false},
+	} {
+		for _, counter := range []string{CallsPrefix + "recvfrom", LegPrefix + "queue_wait"} {
+			metrics := []results.MetricChange{{Name: row.name, ChangePct: &row.change}, {Name: counter, A: row.a, B: row.b}}
+			told := row.told && (counter != LegPrefix+"queue_wait" || row.name == P50)
+			if Explain(metrics); (metrics[0].Explanation != "") != told {
+				t.Errorf("%s %+v %% with %s %v → %v: %q", row.name, row.change, counter, *row.a, *row.b, metrics[0].Explanation)
+			}
+		}
+	}
+}
+
 // What may be no change at all has no causes.
 func TestNoCausesOfWhatMayBeNoChange(t *testing.T) {
 	one, two, change := 1.0, 2.0, -20.0

@@ -48,15 +48,18 @@ func Title(name string) string {
 // changed with it: `2.0 → 1.1 recvfrom a request`. Counters are of probed slices,
 // the times of bare ones.
 func Explain(metrics []results.MetricChange) {
-	causes := causesOf(metrics)
 	for i := range metrics {
 		m := &metrics[i]
 		if m.ChangePct == nil || !explained(m.Name) || unsure(m.IntervalPct) {
 			continue
 		}
-		text := strings.Join(causes, ", ")
+		way := *m.ChangePct
+		if m.Name == Throughput {
+			way = -way
+		}
+		text := strings.Join(causesOf(metrics, way), ", ")
 		if m.Name == P50 || m.Name == P99 || m.Name == P999 {
-			if leg := legOf(metrics); leg != "" {
+			if leg := legOf(metrics, way); leg != "" {
 				text = strings.TrimPrefix(text+"; "+leg, "; ")
 			}
 		}
@@ -74,11 +77,13 @@ func explained(name string) bool {
 	return slices.Contains([]string{Throughput, P50, P90, P95, P99, P999, CPUPerRequest}, name)
 }
 
-// causesOf lists the counters that changed most, in words.
-func causesOf(metrics []results.MetricChange) []string {
+// causesOf lists the counters that changed most, in words; none where none of them
+// changed the way (above 0: more) that a time did.
+func causesOf(metrics []results.MetricChange, way float64) []string {
 	type cause struct {
-		size float64
-		text string
+		size   float64
+		text   string
+		toward bool
 	}
 	var all []cause
 	for i := range metrics {
@@ -86,7 +91,7 @@ func causesOf(metrics []results.MetricChange) []string {
 		if m.A == nil || m.B == nil {
 			continue
 		}
-		change := math.Abs(*m.B - *m.A)
+		change, more := math.Abs(*m.B-*m.A), (*m.B-*m.A)*way > 0
 		call, counts := strings.CutPrefix(m.Name, CallsPrefix)
 		moved, moves := strings.CutPrefix(m.Name, BytesPrefix)
 		large := max(math.Abs(*m.A), math.Abs(*m.B))
@@ -96,22 +101,27 @@ func causesOf(metrics []results.MetricChange) []string {
 			if m.Name == Switches || m.Name == Faults {
 				noun = strings.TrimSuffix(Title(m.Name), " a request")
 			}
-			all = append(all, cause{change, fmt.Sprintf("%s → %s %s per request", brief(*m.A), brief(*m.B), noun)})
+			all = append(all, cause{change, fmt.Sprintf("%s → %s %s per request", brief(*m.A), brief(*m.B), noun), more})
 		case moves && change >= toldBytes*large && change >= 1:
 			// Bytes a call matter as much as they changed; a call saved counts more.
-			all = append(all, cause{change / large / 10, fmt.Sprintf("%s → %s bytes per %s", brief(*m.A), brief(*m.B), moved)})
+			all = append(all, cause{change / large / 10, fmt.Sprintf("%s → %s bytes per %s", brief(*m.A), brief(*m.B), moved), !more})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b cause) int { return cmp.Compare(b.size, a.size) })
+	all = all[:min(mostCauses, len(all))]
+	if !slices.ContainsFunc(all, func(c cause) bool { return c.toward }) {
+		return nil
+	}
 	var out []string
-	for _, c := range all[:min(mostCauses, len(all))] {
+	for _, c := range all {
 		out = append(out, c.text)
 	}
 	return out
 }
 
-// legOf names the leg whose mean changed most.
-func legOf(metrics []results.MetricChange) string {
+// legOf names the leg whose mean changed most, of those that changed the way that a
+// time did.
+func legOf(metrics []results.MetricChange, way float64) string {
 	var most *results.MetricChange
 	size := 0.0
 	for i := range metrics {
@@ -119,7 +129,7 @@ func legOf(metrics []results.MetricChange) string {
 		if !strings.HasPrefix(m.Name, LegPrefix) || m.A == nil || m.B == nil {
 			continue
 		}
-		if change := math.Abs(*m.B - *m.A); change > size {
+		if change := math.Abs(*m.B - *m.A); change > size && (*m.B-*m.A)*way > 0 {
 			most, size = m, change
 		}
 	}
