@@ -33,6 +33,7 @@ type object struct {
 	fails bpf.ProbeUnwindEnd // why there is no table; 0 if there is
 	err   error
 
+	unopened     bool // so that the next mapping of it is tried
 	placed       bool
 	first, count int // rows
 }
@@ -58,12 +59,18 @@ func (s *space) read(t *tables) (changed bool, err error) {
 	}
 	list = s.withGone(list)
 	of := make([]*object, len(list))
+	opened := make(map[string]*object) // files, each once for all its new mappings
 	for i, m := range list {
-		if o, stays := known[m]; stays {
-			of[i] = o
-		} else {
-			of[i] = t.object(s.pid, m)
+		o, stays := known[m]
+		if !stays && m.File() {
+			o, stays = opened[m.Key()]
 		}
+		if !stays {
+			if o = t.object(s.pid, m); m.File() && !o.unopened {
+				opened[m.Key()] = o
+			}
+		}
+		of[i] = o
 	}
 	s.list, s.of = list, of
 	return true, nil
@@ -129,7 +136,7 @@ func (t *tables) object(pid int, m mapping.Mapping) *object {
 // unreadable stands for an object that can't be opened; the next mapping of it is
 // tried again.
 func (t *tables) unreadable(m mapping.Mapping, err error) *object {
-	return &object{name: m.Object(), fails: bpf.ProbeUnwindEndUNWIND_BROKEN, err: err}
+	return &object{name: m.Object(), fails: bpf.ProbeUnwindEndUNWIND_BROKEN, err: err, unopened: true}
 }
 
 func (t *tables) compile(name string, content io.ReaderAt, size int64) *object {

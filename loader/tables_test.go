@@ -7,7 +7,10 @@ import (
 	"reflect"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/loader/mapping"
 	"github.com/ipcprobe/ipcprobe/loader/unwind"
 )
 
@@ -88,5 +91,36 @@ func TestOwnCodeIsCovered(t *testing.T) {
 	}
 	if len(c.Lacking) == 0 || c.Pct() > 50 {
 		t.Errorf("a Go program is covered to %.1f %%, lacking %q", c.Pct(), c.Lacking)
+	}
+}
+
+// TestAFileIsOpenedOnceForAllItsMappings: a target may map one file as often as the
+// kernel lets it, and opening it for each takes half a minute.
+func TestAFileIsOpenedOnceForAllItsMappings(t *testing.T) {
+	const mappings = 2000
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	for range mappings { // one beside the other would become one
+		code, err := unix.Mmap(int(self.Fd()), 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Munmap(code)
+	}
+	tables, s := newTables(), &space{pid: os.Getpid()}
+	if _, err := s.read(tables); err != nil { // compiles
+		t.Fatal(err)
+	}
+	again := &space{pid: os.Getpid()}
+	list := testing.AllocsPerRun(1, func() { _, _ = mapping.Read(os.Getpid()) })
+	all := testing.AllocsPerRun(1, func() { again.now, again.list, again.of = nil, nil, nil; _, _ = again.read(tables) })
+	if len(again.list) < mappings {
+		t.Fatalf("only %d mappings", len(again.list))
+	}
+	if more := all - list; more > mappings {
+		t.Errorf("%.0f allocations for %d mappings of one file, beside those of their list", more, mappings)
 	}
 }
