@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -122,16 +121,13 @@ func TestAnInterruptedRunHarmsNobody(t *testing.T) {
 }
 
 func TestATargetThatEndsIsReported(t *testing.T) {
-	server := startForeign(t)
-	ended := time.AfterFunc(2*time.Second, func() { syscall.Kill(server.Pid, syscall.SIGKILL) })
-	defer ended.Stop()
-	out := filepath.Join(t.TempDir(), "run")
 	kerneltest.Privileged(t)
-	got := ipcprobe(t, "run", "--pid", strconv.Itoa(server.Pid), "--duration", "30s", "--warmup", "100ms", "--out", out)
-	if got.code != exitInvalid || !strings.Contains(got.stdout, "signal 9") {
-		t.Fatalf("exit code %d, want %d\n%s%s", got.code, exitInvalid, got.stdout, got.stderr)
-	}
-	r := readResult(t, out)
+	server := startForeign(t)
+	measuring := startRun(t, server.Pid, "--duration", "30s")
+	measuring.probed(t)
+	signalTo(t, server.Pid, syscall.SIGKILL)
+	measuring.mustSay(t, measuring.end(t), exitInvalid, "signal 9")
+	r := readResult(t, measuring.folder)
 	if r.Valid || !r.Run.Partial || r.Target.Ended == "" || r.Load.AchievedRPS != nil || len(r.Run.Slices) == 0 || r.Join == nil {
 		t.Errorf("result: valid %v, run %+v, target %+v", r.Valid, r.Run, r.Target)
 	}
