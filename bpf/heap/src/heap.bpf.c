@@ -158,13 +158,16 @@ int target_executes(void *ctx)
 	return 0;
 }
 
-/* exit_mmap comes later: its frees are none of the program's. */
+/*
+ * exit_mmap comes later: its frees are none of the program's. The thread that leads the
+ * process may end before the others do; it does when one of these executes a program.
+ */
 SEC("raw_tp/sched_process_exit")
 int target_exits(void *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
-	if (is_target() && (__u32)id == target_tgid && !ending)
+	if (is_target() && !BPF_CORE_READ(task, signal, live.counter) && !ending)
 		ending = ENDING_EXIT;
 	return 0;
 }

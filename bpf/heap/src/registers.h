@@ -71,9 +71,18 @@ static __always_inline __u64 caller_of(struct registers *r)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct atomic {
+	int counter;
+};
+
+struct signal_struct {
+	struct atomic live; /* threads that have not begun to exit */
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
+	struct signal_struct *signal;
 };
 
 struct sock_common {

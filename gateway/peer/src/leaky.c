@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -178,12 +180,27 @@ static __attribute__((noinline)) void churn(uint64_t seq)
 	}
 }
 
+// executor waits to execute another program from a thread that doesn't lead the process.
+static sem_t due;
+
+static void *executor(void *unused)
+{
+	(void)unused;
+	sem_wait(&due);
+	execl("/bin/sleep", "sleep", "60", (char *)NULL);
+	die("execute");
+	return NULL;
+}
+
 static void accident(void)
 {
 	if (requests == options.exit_at)
 		_exit(7);
-	if (requests == options.exec_at)
-		execl("/bin/sleep", "sleep", "60", (char *)NULL);
+	if (requests == options.exec_at) {
+		sem_post(&due);
+		for (;;)
+			pause();
+	}
 	if (requests == options.fork_at) {
 		pid_t child = fork();
 
@@ -325,6 +342,12 @@ int main(int argc, char **argv)
 	sigaddset(&heard, SIGINT);
 	sigaddset(&heard, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &heard, NULL);
+	if (options.exec_at) {
+		pthread_t thread;
+
+		if (sem_init(&due, 0, 0) || pthread_create(&thread, NULL, executor, NULL))
+			die("start a thread");
+	}
 	polled[0] = (struct pollfd){.fd = listen_on(options.path), .events = POLLIN};
 	tell("ready");
 	while (ended != 1) {
