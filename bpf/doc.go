@@ -7,8 +7,8 @@
 // remembered between events, tape.h how records travel, pending.h which of them
 // the end of a system call completes, and socket.h, watch.h
 // (with flow.h and exchange.h), syscall.h, sched.h, sample.h, offcpu.h and
-// callpath.h the quantities. unwind.h walks a user stack by the tables of rule.h,
-// walk.h lets the samples call it.
+// callpath.h the quantities; origin.h and growth.h say who asks for memory. unwind.h
+// walks a user stack by the tables of rule.h, walk.h lets the samples call it.
 // probe.bpf.c hangs them on tracepoints, and on what the rung's hook_*.h names.
 // The objects and their Go files are committed, so that a clean
 // clone builds without clang.

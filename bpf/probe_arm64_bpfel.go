@@ -109,6 +109,26 @@ const (
 	ProbeFlowLegFLOW_LEGS       ProbeFlowLeg = 7
 )
 
+type ProbeOrigin struct {
+	_     structs.HostLayout
+	Count uint64
+	Bytes int64
+}
+
+type ProbeOriginKey struct {
+	_    structs.HostLayout
+	Path uint64
+	Kind uint32
+	Pad  uint32
+}
+
+type ProbePath struct {
+	_       structs.HostLayout
+	Frames  uint32
+	Pad     uint32
+	Address [32]uint64
+}
+
 type ProbeProgram uint32
 
 const (
@@ -250,7 +270,8 @@ type ProbeThread struct {
 	WokenByOwn        uint8
 	Rested            uint8
 	Transferred       uint8
-	Pad               [2]uint8
+	CallsShift        uint8
+	Pad               [1]uint8
 }
 
 type ProbeThreadCall struct {
@@ -383,7 +404,11 @@ const (
 	ProbeMapFlowLegs            = "flow_legs"
 	ProbeMapFlows               = "flows"
 	ProbeMapNames               = "names"
+	ProbeMapOrigins             = "origins"
+	ProbeMapOriginsLost         = "origins_lost"
+	ProbeMapPaths               = "paths"
 	ProbeMapSamples             = "samples"
+	ProbeMapScratch             = "scratch"
 	ProbeMapSlots               = "slots"
 	ProbeMapTape                = "tape"
 	ProbeMapThreadCalls         = "thread_calls"
@@ -410,6 +435,8 @@ const (
 	ProbeVarCounting            = "counting"
 	ProbeVarDatagrams           = "datagrams"
 	ProbeVarFollowChildren      = "follow_children"
+	ProbeVarGrowth              = "growth"
+	ProbeVarLastBrk             = "last_brk"
 	ProbeVarLean                = "lean"
 	ProbeVarListening           = "listening"
 	ProbeVarOffCpuShift         = "off_cpu_shift"
@@ -510,7 +537,11 @@ type ProbeMapSpecs struct {
 	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
 	Flows           *ebpf.MapSpec `ebpf:"flows"`
 	Names           *ebpf.MapSpec `ebpf:"names"`
+	Origins         *ebpf.MapSpec `ebpf:"origins"`
+	OriginsLost     *ebpf.MapSpec `ebpf:"origins_lost"`
+	Paths           *ebpf.MapSpec `ebpf:"paths"`
 	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Scratch         *ebpf.MapSpec `ebpf:"scratch"`
 	Slots           *ebpf.MapSpec `ebpf:"slots"`
 	Tape            *ebpf.MapSpec `ebpf:"tape"`
 	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
@@ -532,6 +563,8 @@ type ProbeVariableSpecs struct {
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	Datagrams           *ebpf.VariableSpec `ebpf:"datagrams"`
 	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Growth              *ebpf.VariableSpec `ebpf:"growth"`
+	LastBrk             *ebpf.VariableSpec `ebpf:"last_brk"`
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
@@ -593,7 +626,11 @@ type ProbeMaps struct {
 	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
 	Flows           *ebpf.Map `ebpf:"flows"`
 	Names           *ebpf.Map `ebpf:"names"`
+	Origins         *ebpf.Map `ebpf:"origins"`
+	OriginsLost     *ebpf.Map `ebpf:"origins_lost"`
+	Paths           *ebpf.Map `ebpf:"paths"`
 	Samples         *ebpf.Map `ebpf:"samples"`
+	Scratch         *ebpf.Map `ebpf:"scratch"`
 	Slots           *ebpf.Map `ebpf:"slots"`
 	Tape            *ebpf.Map `ebpf:"tape"`
 	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
@@ -616,7 +653,11 @@ func (m *ProbeMaps) Close() error {
 		m.FlowLegs,
 		m.Flows,
 		m.Names,
+		m.Origins,
+		m.OriginsLost,
+		m.Paths,
 		m.Samples,
+		m.Scratch,
 		m.Slots,
 		m.Tape,
 		m.ThreadCalls,
@@ -639,6 +680,8 @@ type ProbeVariables struct {
 	Counting            *ebpf.Variable `ebpf:"counting"`
 	Datagrams           *ebpf.Variable `ebpf:"datagrams"`
 	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Growth              *ebpf.Variable `ebpf:"growth"`
+	LastBrk             *ebpf.Variable `ebpf:"last_brk"`
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`

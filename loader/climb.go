@@ -184,6 +184,9 @@ func specFor(step step, options Options) (*ebpf.CollectionSpec, error) {
 	if options.Datagrams && step.rung.typed() {
 		constants["datagrams"] = uint32(1)
 	}
+	if options.Growth {
+		constants["growth"] = uint32(1)
+	}
 	if options.Children != nil {
 		constants["follow_children"] = uint32(1)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 
+	"github.com/ipcprobe/ipcprobe/loader/mapping"
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
@@ -29,6 +30,10 @@ type Options struct {
 
 	// Datagrams: the target's socket is one of datagrams, on the first rung alone.
 	Datagrams bool
+
+	// Growth keeps by call path who makes the target's address space grow: see package
+	// memory.
+	Growth bool
 
 	// Children lists the target's children and theirs, now. Their threads then
 	// count as the target's, and so do those of what they fork while the probes
@@ -130,6 +135,11 @@ func (p *Probes) Attach() error {
 	if err := p.setShifts(); err != nil {
 		return errors.Join(err, p.Detach())
 	}
+	if p.options.Growth {
+		if err := p.objects.LastBrk.Set(mapping.EndOfBrk(p.options.Target)); err != nil {
+			return errors.Join(fmt.Errorf("set last_brk: %w", err), p.Detach())
+		}
+	}
 	if err := p.refreshTables(); err != nil {
 		return errors.Join(err, p.Detach())
 	}
@@ -162,6 +172,10 @@ func (p *Probes) Count(on bool) error {
 	p.counted.end = monotonic()
 	if on {
 		value, p.counted.begin = 1, p.counted.end
+		var err error
+		if p.counted.before, err = p.forStacks(); err != nil {
+			return err
+		}
 	}
 	if err := p.objects.Counting.Set(value); err != nil {
 		return fmt.Errorf("begin or end the count of system calls: %w", err)

@@ -12,14 +12,17 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// counted is the stretch in which calls and samples counted, and how many there
-// were when it began and in the slice before: what the next chance follows from.
+// counted is the stretch in which calls and samples count, and what share of the
+// stays off the CPU, and of the calls, a stack is taken of in it.
 type counted struct {
-	begin, end int64 // CLOCK_MONOTONIC, ns
-	before     [2]uint64
-	shifts     [2]uint32 // of stays off the CPU and of calls
-	known      bool
+	begin, end int64     // CLOCK_MONOTONIC, ns
+	before     [2]uint64 // stays and calls until then
+	shifts     [2]uint32 // 1 in 2^shift of them
+	known      bool      // from the slice before
 }
+
+// thinAfter is what a first slice has seen when its shares are looked at.
+const thinAfter = 5 * time.Millisecond
 
 // noStacks is OFF_CPU_NONE and CALL_NONE of bpf/src.
 const noStacks = 32
@@ -36,13 +39,48 @@ func (p *Probes) setShifts() error {
 			c.shifts = [2]uint32{firstShift, firstShift}
 		}
 	}
-	if err := p.objects.OffCpuShift.Set(c.shifts[0]); err != nil {
+	return p.tellShifts()
+}
+
+func (p *Probes) tellShifts() error {
+	if err := p.objects.OffCpuShift.Set(p.counted.shifts[0]); err != nil {
 		return fmt.Errorf("set the share of stays off the CPU that are followed: %w", err)
 	}
-	if err := p.objects.CallShift.Set(c.shifts[1]); err != nil {
+	if err := p.objects.CallShift.Set(p.counted.shifts[1]); err != nil {
 		return fmt.Errorf("set the share of calls whose stack is taken: %w", err)
 	}
 	return nil
+}
+
+// thinOut lowers the shares of a first slice that has more events than were guessed:
+// of a million calls a second one in 64 would cost the target some percent.
+func (p *Probes) thinOut() error {
+	c := &p.counted
+	length := time.Duration(monotonic() - c.begin)
+	if c.known || c.begin == 0 || length < thinAfter {
+		return nil
+	}
+	seen, err := p.forStacks()
+	if err != nil {
+		return err
+	}
+	for i := range c.shifts {
+		c.shifts[i] = max(c.shifts[i], shiftFor(seen[i]-c.before[i], length))
+	}
+	return p.tellShifts()
+}
+
+// forStacks is how many stays off the CPU and calls there were since Open.
+func (p *Probes) forStacks() (n [2]uint64, err error) {
+	var cpus []bpf.ProbeCpu
+	if err := p.objects.Cpus.Lookup(uint32(0), &cpus); err != nil {
+		return n, fmt.Errorf("read the probes' accounts: %w", err)
+	}
+	for i := range cpus {
+		n[0] += cpus[i].Accounts[bpf.ProbeProgramPROGRAM_OFF_CPU_STACK].Seen
+		n[1] += cpus[i].Accounts[bpf.ProbeProgramPROGRAM_CALL_STACK].Seen
+	}
+	return n, nil
 }
 
 // endSamples reads the rest of the slice's samples, and settles the chance for
@@ -60,14 +98,12 @@ func (p *Probes) endSamples() error {
 	if c.begin == 0 || length <= 0 {
 		return nil
 	}
-	loss, err := p.Loss()
+	seen, err := p.forStacks()
 	if err != nil {
 		return err
 	}
-	for i, program := range [...]bpf.ProbeProgram{bpf.ProbeProgramPROGRAM_OFF_CPU_STACK, bpf.ProbeProgramPROGRAM_CALL_STACK} {
-		seen := loss.Programs[program].Seen
-		c.shifts[i] = shiftFor(seen-c.before[i], length)
-		c.before[i] = seen
+	for i := range c.shifts {
+		c.shifts[i] = shiftFor(seen[i]-c.before[i], length)
 	}
 	c.known, c.begin = true, 0
 	return nil
@@ -82,14 +118,21 @@ func (p *Probes) Samples() []results.Sample {
 	return p.sampler.samples.slice
 }
 
-// Drain makes room for samples where the ring is half full, and looks for code
-// that the target has loaded meanwhile. Call it now and then while the probes are
+// Drain makes room for samples where the ring is half full, looks for code that the
+// target has loaded meanwhile, and sees that a first slice takes no more stacks than
+// it should. Call it now and then while the probes are
 // on; it costs a look at shared memory when there is nothing to do.
 func (p *Probes) Drain() error {
 	if err := p.refreshOnMisses(); err != nil {
 		return err
 	}
-	if p.sampler == nil || p.sampler.reader.AvailableBytes() < p.sampler.reader.BufferSize()/2 {
+	if p.sampler == nil {
+		return nil
+	}
+	if err := p.thinOut(); err != nil {
+		return err
+	}
+	if p.sampler.reader.AvailableBytes() < p.sampler.reader.BufferSize()/2 {
 		return nil
 	}
 	return p.sampler.samples.drain()

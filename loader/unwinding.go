@@ -67,12 +67,14 @@ func (u *Unwinding) Close() error {
 	return errors.Join(errs...)
 }
 
-// UnwindMaps are the tables that these probes walk by, for programs that are
-// loaded apart and walk by bpf/src/walk.h. They stay open until Close.
-func (p *Probes) UnwindMaps() map[string]*ebpf.Map {
+// SharedMaps are the tables that these probes walk by and where they keep who asked
+// for memory, for the programs of package memory, which are loaded apart. They stay
+// open until Close.
+func (p *Probes) SharedMaps() map[string]*ebpf.Map {
 	o := &p.objects
 	return map[string]*ebpf.Map{
 		bpf.ProbeMapUnwindRows: o.UnwindRows, bpf.ProbeMapUnwindRules: o.UnwindRules,
 		bpf.ProbeMapUnwindMappings: o.UnwindMappings, bpf.ProbeMapUnwindProcesses: o.UnwindProcesses,
+		bpf.ProbeMapOrigins: o.Origins, bpf.ProbeMapPaths: o.Paths, bpf.ProbeMapOriginsLost: o.OriginsLost,
 	}
 }

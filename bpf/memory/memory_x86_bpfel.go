@@ -138,13 +138,6 @@ type MemoryStackWalk struct {
 	}
 }
 
-type MemorySums struct {
-	_      structs.HostLayout
-	Seen   uint64
-	Walked uint64
-	Lost   uint64
-}
-
 type MemoryThread struct {
 	_                 structs.HostLayout
 	Number            uint64
@@ -185,7 +178,8 @@ type MemoryThread struct {
 	WokenByOwn        uint8
 	Rested            uint8
 	Transferred       uint8
-	Pad               [2]uint8
+	CallsShift        uint8
+	Pad               [1]uint8
 }
 
 type MemoryUnwindMapping struct {
@@ -238,6 +232,7 @@ const (
 	MemoryMapEnds             = "ends"
 	MemoryMapFamily           = "family"
 	MemoryMapOrigins          = "origins"
+	MemoryMapOriginsLost      = "origins_lost"
 	MemoryMapPace             = "pace"
 	MemoryMapPaths            = "paths"
 	MemoryMapScratch          = "scratch"
@@ -247,23 +242,18 @@ const (
 	MemoryMapUnwindRows       = "unwind_rows"
 	MemoryMapUnwindRules      = "unwind_rules"
 	MemoryMapWalks            = "walks"
-	MemoryProgGrown           = "grown"
 	MemoryProgTouched         = "touched"
-	MemoryVarChanges          = "changes"
 	MemoryVarClientTgid       = "client_tgid"
 	MemoryVarCounting         = "counting"
 	MemoryVarFollowChildren   = "follow_children"
-	MemoryVarLastBrk          = "last_brk"
 	MemoryVarListening        = "listening"
 	MemoryVarRehearsing       = "rehearsing"
 	MemoryVarSlice            = "slice"
 	MemoryVarTargetTgid       = "target_tgid"
-	MemoryVarTotals           = "totals"
 	MemoryVarUnusedOrigin     = "unused_origin"
 	MemoryVarUnusedOriginKey  = "unused_origin_key"
 	MemoryVarUnusedOriginKind = "unused_origin_kind"
 	MemoryVarUnusedPath       = "unused_path"
-	MemoryVarUnusedSums       = "unused_sums"
 	MemoryVarUnwindEnds       = "unwind_ends"
 	MemoryVarUpstreamReadNs   = "upstream_read_ns"
 )
@@ -310,7 +300,6 @@ type MemorySpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type MemoryProgramSpecs struct {
-	Grown   *ebpf.ProgramSpec `ebpf:"grown"`
 	Touched *ebpf.ProgramSpec `ebpf:"touched"`
 }
 
@@ -322,6 +311,7 @@ type MemoryMapSpecs struct {
 	Ends            *ebpf.MapSpec `ebpf:"ends"`
 	Family          *ebpf.MapSpec `ebpf:"family"`
 	Origins         *ebpf.MapSpec `ebpf:"origins"`
+	OriginsLost     *ebpf.MapSpec `ebpf:"origins_lost"`
 	Pace            *ebpf.MapSpec `ebpf:"pace"`
 	Paths           *ebpf.MapSpec `ebpf:"paths"`
 	Scratch         *ebpf.MapSpec `ebpf:"scratch"`
@@ -337,21 +327,17 @@ type MemoryMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type MemoryVariableSpecs struct {
-	Changes          *ebpf.VariableSpec `ebpf:"changes"`
 	ClientTgid       *ebpf.VariableSpec `ebpf:"client_tgid"`
 	Counting         *ebpf.VariableSpec `ebpf:"counting"`
 	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
-	LastBrk          *ebpf.VariableSpec `ebpf:"last_brk"`
 	Listening        *ebpf.VariableSpec `ebpf:"listening"`
 	Rehearsing       *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice            *ebpf.VariableSpec `ebpf:"slice"`
 	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
-	Totals           *ebpf.VariableSpec `ebpf:"totals"`
 	UnusedOrigin     *ebpf.VariableSpec `ebpf:"unused_origin"`
 	UnusedOriginKey  *ebpf.VariableSpec `ebpf:"unused_origin_key"`
 	UnusedOriginKind *ebpf.VariableSpec `ebpf:"unused_origin_kind"`
 	UnusedPath       *ebpf.VariableSpec `ebpf:"unused_path"`
-	UnusedSums       *ebpf.VariableSpec `ebpf:"unused_sums"`
 	UnwindEnds       *ebpf.VariableSpec `ebpf:"unwind_ends"`
 	UpstreamReadNs   *ebpf.VariableSpec `ebpf:"upstream_read_ns"`
 }
@@ -380,6 +366,7 @@ type MemoryMaps struct {
 	Ends            *ebpf.Map `ebpf:"ends"`
 	Family          *ebpf.Map `ebpf:"family"`
 	Origins         *ebpf.Map `ebpf:"origins"`
+	OriginsLost     *ebpf.Map `ebpf:"origins_lost"`
 	Pace            *ebpf.Map `ebpf:"pace"`
 	Paths           *ebpf.Map `ebpf:"paths"`
 	Scratch         *ebpf.Map `ebpf:"scratch"`
@@ -397,6 +384,7 @@ func (m *MemoryMaps) Close() error {
 		m.Ends,
 		m.Family,
 		m.Origins,
+		m.OriginsLost,
 		m.Pace,
 		m.Paths,
 		m.Scratch,
@@ -413,21 +401,17 @@ func (m *MemoryMaps) Close() error {
 //
 // It can be passed to LoadMemoryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type MemoryVariables struct {
-	Changes          *ebpf.Variable `ebpf:"changes"`
 	ClientTgid       *ebpf.Variable `ebpf:"client_tgid"`
 	Counting         *ebpf.Variable `ebpf:"counting"`
 	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
-	LastBrk          *ebpf.Variable `ebpf:"last_brk"`
 	Listening        *ebpf.Variable `ebpf:"listening"`
 	Rehearsing       *ebpf.Variable `ebpf:"rehearsing"`
 	Slice            *ebpf.Variable `ebpf:"slice"`
 	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`
-	Totals           *ebpf.Variable `ebpf:"totals"`
 	UnusedOrigin     *ebpf.Variable `ebpf:"unused_origin"`
 	UnusedOriginKey  *ebpf.Variable `ebpf:"unused_origin_key"`
 	UnusedOriginKind *ebpf.Variable `ebpf:"unused_origin_kind"`
 	UnusedPath       *ebpf.Variable `ebpf:"unused_path"`
-	UnusedSums       *ebpf.Variable `ebpf:"unused_sums"`
 	UnwindEnds       *ebpf.Variable `ebpf:"unwind_ends"`
 	UpstreamReadNs   *ebpf.Variable `ebpf:"upstream_read_ns"`
 }
@@ -436,13 +420,11 @@ type MemoryVariables struct {
 //
 // It can be passed to LoadMemoryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type MemoryPrograms struct {
-	Grown   *ebpf.Program `ebpf:"grown"`
 	Touched *ebpf.Program `ebpf:"touched"`
 }
 
 func (p *MemoryPrograms) Close() error {
 	return _MemoryClose(
-		p.Grown,
 		p.Touched,
 	)
 }

@@ -24,7 +24,11 @@ const (
 	FentryMapFlowLegs            = "flow_legs"
 	FentryMapFlows               = "flows"
 	FentryMapNames               = "names"
+	FentryMapOrigins             = "origins"
+	FentryMapOriginsLost         = "origins_lost"
+	FentryMapPaths               = "paths"
 	FentryMapSamples             = "samples"
+	FentryMapScratch             = "scratch"
 	FentryMapSlots               = "slots"
 	FentryMapTape                = "tape"
 	FentryMapThreadCalls         = "thread_calls"
@@ -50,6 +54,8 @@ const (
 	FentryVarCounting            = "counting"
 	FentryVarCpuCount            = "cpu_count"
 	FentryVarFollowChildren      = "follow_children"
+	FentryVarGrowth              = "growth"
+	FentryVarLastBrk             = "last_brk"
 	FentryVarLean                = "lean"
 	FentryVarListening           = "listening"
 	FentryVarOffCpuShift         = "off_cpu_shift"
@@ -148,7 +154,11 @@ type FentryMapSpecs struct {
 	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
 	Flows           *ebpf.MapSpec `ebpf:"flows"`
 	Names           *ebpf.MapSpec `ebpf:"names"`
+	Origins         *ebpf.MapSpec `ebpf:"origins"`
+	OriginsLost     *ebpf.MapSpec `ebpf:"origins_lost"`
+	Paths           *ebpf.MapSpec `ebpf:"paths"`
 	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Scratch         *ebpf.MapSpec `ebpf:"scratch"`
 	Slots           *ebpf.MapSpec `ebpf:"slots"`
 	Tape            *ebpf.MapSpec `ebpf:"tape"`
 	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
@@ -170,6 +180,8 @@ type FentryVariableSpecs struct {
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	CpuCount            *ebpf.VariableSpec `ebpf:"cpu_count"`
 	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Growth              *ebpf.VariableSpec `ebpf:"growth"`
+	LastBrk             *ebpf.VariableSpec `ebpf:"last_brk"`
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
@@ -230,7 +242,11 @@ type FentryMaps struct {
 	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
 	Flows           *ebpf.Map `ebpf:"flows"`
 	Names           *ebpf.Map `ebpf:"names"`
+	Origins         *ebpf.Map `ebpf:"origins"`
+	OriginsLost     *ebpf.Map `ebpf:"origins_lost"`
+	Paths           *ebpf.Map `ebpf:"paths"`
 	Samples         *ebpf.Map `ebpf:"samples"`
+	Scratch         *ebpf.Map `ebpf:"scratch"`
 	Slots           *ebpf.Map `ebpf:"slots"`
 	Tape            *ebpf.Map `ebpf:"tape"`
 	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
@@ -252,7 +268,11 @@ func (m *FentryMaps) Close() error {
 		m.FlowLegs,
 		m.Flows,
 		m.Names,
+		m.Origins,
+		m.OriginsLost,
+		m.Paths,
 		m.Samples,
+		m.Scratch,
 		m.Slots,
 		m.Tape,
 		m.ThreadCalls,
@@ -275,6 +295,8 @@ type FentryVariables struct {
 	Counting            *ebpf.Variable `ebpf:"counting"`
 	CpuCount            *ebpf.Variable `ebpf:"cpu_count"`
 	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Growth              *ebpf.Variable `ebpf:"growth"`
+	LastBrk             *ebpf.Variable `ebpf:"last_brk"`
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`

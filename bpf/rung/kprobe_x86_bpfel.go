@@ -25,7 +25,11 @@ const (
 	KprobeMapFlows               = "flows"
 	KprobeMapNames               = "names"
 	KprobeMapOperations          = "operations"
+	KprobeMapOrigins             = "origins"
+	KprobeMapOriginsLost         = "origins_lost"
+	KprobeMapPaths               = "paths"
 	KprobeMapSamples             = "samples"
+	KprobeMapScratch             = "scratch"
 	KprobeMapSlots               = "slots"
 	KprobeMapTape                = "tape"
 	KprobeMapThreadCalls         = "thread_calls"
@@ -53,6 +57,8 @@ const (
 	KprobeVarCounting            = "counting"
 	KprobeVarCpuCount            = "cpu_count"
 	KprobeVarFollowChildren      = "follow_children"
+	KprobeVarGrowth              = "growth"
+	KprobeVarLastBrk             = "last_brk"
 	KprobeVarLean                = "lean"
 	KprobeVarListening           = "listening"
 	KprobeVarOffCpuShift         = "off_cpu_shift"
@@ -154,7 +160,11 @@ type KprobeMapSpecs struct {
 	Flows           *ebpf.MapSpec `ebpf:"flows"`
 	Names           *ebpf.MapSpec `ebpf:"names"`
 	Operations      *ebpf.MapSpec `ebpf:"operations"`
+	Origins         *ebpf.MapSpec `ebpf:"origins"`
+	OriginsLost     *ebpf.MapSpec `ebpf:"origins_lost"`
+	Paths           *ebpf.MapSpec `ebpf:"paths"`
 	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Scratch         *ebpf.MapSpec `ebpf:"scratch"`
 	Slots           *ebpf.MapSpec `ebpf:"slots"`
 	Tape            *ebpf.MapSpec `ebpf:"tape"`
 	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
@@ -176,6 +186,8 @@ type KprobeVariableSpecs struct {
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	CpuCount            *ebpf.VariableSpec `ebpf:"cpu_count"`
 	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Growth              *ebpf.VariableSpec `ebpf:"growth"`
+	LastBrk             *ebpf.VariableSpec `ebpf:"last_brk"`
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
@@ -237,7 +249,11 @@ type KprobeMaps struct {
 	Flows           *ebpf.Map `ebpf:"flows"`
 	Names           *ebpf.Map `ebpf:"names"`
 	Operations      *ebpf.Map `ebpf:"operations"`
+	Origins         *ebpf.Map `ebpf:"origins"`
+	OriginsLost     *ebpf.Map `ebpf:"origins_lost"`
+	Paths           *ebpf.Map `ebpf:"paths"`
 	Samples         *ebpf.Map `ebpf:"samples"`
+	Scratch         *ebpf.Map `ebpf:"scratch"`
 	Slots           *ebpf.Map `ebpf:"slots"`
 	Tape            *ebpf.Map `ebpf:"tape"`
 	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
@@ -260,7 +276,11 @@ func (m *KprobeMaps) Close() error {
 		m.Flows,
 		m.Names,
 		m.Operations,
+		m.Origins,
+		m.OriginsLost,
+		m.Paths,
 		m.Samples,
+		m.Scratch,
 		m.Slots,
 		m.Tape,
 		m.ThreadCalls,
@@ -283,6 +303,8 @@ type KprobeVariables struct {
 	Counting            *ebpf.Variable `ebpf:"counting"`
 	CpuCount            *ebpf.Variable `ebpf:"cpu_count"`
 	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Growth              *ebpf.Variable `ebpf:"growth"`
+	LastBrk             *ebpf.Variable `ebpf:"last_brk"`
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`

@@ -24,7 +24,11 @@ const (
 	SyscallMapFlowLegs            = "flow_legs"
 	SyscallMapFlows               = "flows"
 	SyscallMapNames               = "names"
+	SyscallMapOrigins             = "origins"
+	SyscallMapOriginsLost         = "origins_lost"
+	SyscallMapPaths               = "paths"
 	SyscallMapSamples             = "samples"
+	SyscallMapScratch             = "scratch"
 	SyscallMapSlots               = "slots"
 	SyscallMapTape                = "tape"
 	SyscallMapThreadCalls         = "thread_calls"
@@ -47,6 +51,8 @@ const (
 	SyscallVarCounting            = "counting"
 	SyscallVarCpuCount            = "cpu_count"
 	SyscallVarFollowChildren      = "follow_children"
+	SyscallVarGrowth              = "growth"
+	SyscallVarLastBrk             = "last_brk"
 	SyscallVarLean                = "lean"
 	SyscallVarListening           = "listening"
 	SyscallVarOffCpuShift         = "off_cpu_shift"
@@ -142,7 +148,11 @@ type SyscallMapSpecs struct {
 	FlowLegs        *ebpf.MapSpec `ebpf:"flow_legs"`
 	Flows           *ebpf.MapSpec `ebpf:"flows"`
 	Names           *ebpf.MapSpec `ebpf:"names"`
+	Origins         *ebpf.MapSpec `ebpf:"origins"`
+	OriginsLost     *ebpf.MapSpec `ebpf:"origins_lost"`
+	Paths           *ebpf.MapSpec `ebpf:"paths"`
 	Samples         *ebpf.MapSpec `ebpf:"samples"`
+	Scratch         *ebpf.MapSpec `ebpf:"scratch"`
 	Slots           *ebpf.MapSpec `ebpf:"slots"`
 	Tape            *ebpf.MapSpec `ebpf:"tape"`
 	ThreadCalls     *ebpf.MapSpec `ebpf:"thread_calls"`
@@ -164,6 +174,8 @@ type SyscallVariableSpecs struct {
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	CpuCount            *ebpf.VariableSpec `ebpf:"cpu_count"`
 	FollowChildren      *ebpf.VariableSpec `ebpf:"follow_children"`
+	Growth              *ebpf.VariableSpec `ebpf:"growth"`
+	LastBrk             *ebpf.VariableSpec `ebpf:"last_brk"`
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
@@ -224,7 +236,11 @@ type SyscallMaps struct {
 	FlowLegs        *ebpf.Map `ebpf:"flow_legs"`
 	Flows           *ebpf.Map `ebpf:"flows"`
 	Names           *ebpf.Map `ebpf:"names"`
+	Origins         *ebpf.Map `ebpf:"origins"`
+	OriginsLost     *ebpf.Map `ebpf:"origins_lost"`
+	Paths           *ebpf.Map `ebpf:"paths"`
 	Samples         *ebpf.Map `ebpf:"samples"`
+	Scratch         *ebpf.Map `ebpf:"scratch"`
 	Slots           *ebpf.Map `ebpf:"slots"`
 	Tape            *ebpf.Map `ebpf:"tape"`
 	ThreadCalls     *ebpf.Map `ebpf:"thread_calls"`
@@ -246,7 +262,11 @@ func (m *SyscallMaps) Close() error {
 		m.FlowLegs,
 		m.Flows,
 		m.Names,
+		m.Origins,
+		m.OriginsLost,
+		m.Paths,
 		m.Samples,
+		m.Scratch,
 		m.Slots,
 		m.Tape,
 		m.ThreadCalls,
@@ -269,6 +289,8 @@ type SyscallVariables struct {
 	Counting            *ebpf.Variable `ebpf:"counting"`
 	CpuCount            *ebpf.Variable `ebpf:"cpu_count"`
 	FollowChildren      *ebpf.Variable `ebpf:"follow_children"`
+	Growth              *ebpf.Variable `ebpf:"growth"`
+	LastBrk             *ebpf.Variable `ebpf:"last_brk"`
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`

@@ -11,7 +11,7 @@
 #include "sample.h"
 #include "sched.h"
 
-/* Set by user space before the probes attach. OFF_CPU_NONE: none is followed. */
+/* Set by user space, as call_shift is. OFF_CPU_NONE: none is followed. */
 __u32 off_cpu_shift = 0;
 #define OFF_CPU_NONE 32
 

@@ -123,7 +123,8 @@ struct thread {
 	__u8 woken_by_own;  /* was woken by a thread of the target */
 	__u8 rested;	    /* has slept since its last record */
 	__u8 transferred;   /* what the call in progress sent or read was seen */
-	__u8 pad[2];
+	__u8 calls_shift;   /* call_shift when calls_gap was drawn */
+	__u8 pad[1];
 };
 
 #if TYPED

@@ -7,6 +7,7 @@
 #define IPCPROBE_SYSCALL_H
 
 #include "pending.h"
+#include "growth.h"
 
 /*
  * Key: number of the call. Value: its table. Written by the probes of each CPU,
@@ -202,6 +203,8 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 		thread->enter_ns = 0;
 		thread->kernel_ns += ns - off;
 	}
+	if (growth && grows(number))
+		handle_growth(number, ret);
 	/* No such call: a return from a signal that came before us. */
 	call = counting ? bpf_map_lookup_elem(&calls, &number) : NULL;
 	if (!call) {

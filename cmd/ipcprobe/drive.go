@@ -25,7 +25,7 @@ func (m *measurement) drive(ctx context.Context, generator *load.Generator, watc
 		return err
 	}
 	watched := loader.Options{
-		Target: pid, Client: generator.PID(), Listening: ports, SampleHz: o.hz, TapeBytes: o.tapeBytes(),
+		Target: pid, Client: generator.PID(), Listening: ports, SampleHz: o.hz, TapeBytes: o.tapeBytes(), Growth: true,
 		Datagrams: m.server.socket.Type == gateway.Datagram,
 	}
 	if err := o.hooking.into(&watched); err != nil {

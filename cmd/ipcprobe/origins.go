@@ -14,7 +14,7 @@ const originsMost = 20
 // followMemory loads the probes that say where memory comes from. A run without
 // them lacks that part and nothing else.
 func (m *measurement) followMemory(probes *loader.Probes) *memory.Probes {
-	p, err := memory.Open(memory.Options{Target: m.server.target.PID, Unwind: probes.UnwindMaps()})
+	p, err := memory.Open(memory.Options{Target: m.server.target.PID, Shared: probes.SharedMaps()})
 	if err != nil {
 		m.warn("where the target's memory comes from is not known: %v", err)
 		return nil
@@ -22,15 +22,9 @@ func (m *measurement) followMemory(probes *loader.Probes) *memory.Probes {
 	return p
 }
 
-// attachOrigins puts them on; what is in the way is said once.
 func (d *driver) attachOrigins() {
-	if d.origins == nil {
-		return
-	}
-	if err := d.origins.Attach(); err != nil {
-		d.m.warn("where the target's memory comes from is not known: %v", err)
-		_ = d.origins.Close()
-		d.origins = nil
+	if d.origins != nil {
+		d.origins.Attach()
 	}
 }
 

@@ -51,18 +51,19 @@ var sockAndSched = []string{
 }
 
 func everything(server, client int) (watching, error) {
-	p, err := loader.Open(loader.Options{Target: server, Client: client, SampleHz: 199})
+	p, err := loader.Open(loader.Options{Target: server, Client: client, SampleHz: 199, Growth: true})
 	if err != nil {
 		return nil, err
 	}
-	origins, err := memory.Open(memory.Options{Target: server, Unwind: p.UnwindMaps()})
+	origins, err := memory.Open(memory.Options{Target: server, Shared: p.SharedMaps()})
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	w := &probing{p, origins}
-	if err := errors.Join(p.Attach(), origins.Attach(), p.Count(true)); err != nil {
+	if err := errors.Join(p.Attach(), p.Count(true)); err != nil {
 		return nil, errors.Join(err, w.end())
 	}
+	origins.Attach()
 	return w, nil
 }
 

@@ -83,18 +83,18 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, d.probes.Detach()) }()
-	d.attachOrigins()
-	defer func() { err = errors.Join(err, d.detachOrigins()) }()
 	syncs, enough, err := d.sync()
 	if err != nil {
 		return err
 	}
 	if !enough {
-		if err := errors.Join(d.detachOrigins(), d.probes.Detach()); err != nil {
+		if err := d.probes.Detach(); err != nil {
 			return err
 		}
 		return d.bareSlice(ctx, length)
 	}
+	d.attachOrigins()
+	defer func() { err = errors.Join(err, d.detachOrigins()) }()
 	if err := d.probes.Count(true); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 
 	bpf "github.com/ipcprobe/ipcprobe/bpf/heap"
+	"github.com/ipcprobe/ipcprobe/loader/mapping"
 )
 
 // Options say whom to watch.
@@ -75,7 +76,7 @@ func (p *Probes) load() error {
 		"helpers":       helpers,
 		"target_tgid":   uint32(p.options.Target),
 		"chunk_headers": headers,
-		"last_brk":      endOfBrk(p.options.Target),
+		"last_brk":      mapping.EndOfBrk(p.options.Target),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)

@@ -30,8 +30,7 @@ type Namer interface {
 // Origins are what was seen since Open, most first: page faults, and what made the
 // address space grow or shrink. lost is how many events found no room.
 func (p *Probes) Origins(names Namer) (faults, growth []results.MemoryOrigin, lost uint64, err error) {
-	var totals bpf.MemorySums
-	if err := p.collection.Variables["totals"].Get(&totals); err != nil {
+	if err := p.collection.Maps["origins_lost"].Lookup(uint32(0), &lost); err != nil {
 		return nil, nil, 0, fmt.Errorf("read the memory probes' account: %w", err)
 	}
 	merged := map[string]*results.MemoryOrigin{}
@@ -66,7 +65,7 @@ func (p *Probes) Origins(names Namer) (faults, growth []results.MemoryOrigin, lo
 	slices.SortFunc(growth, func(a, b results.MemoryOrigin) int {
 		return cmp.Or(cmp.Compare(abs(b.Bytes), abs(a.Bytes)), cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Frames, b.Frames))
 	})
-	return faults, growth, totals.Lost, nil
+	return faults, growth, lost, nil
 }
 
 func (p *Probes) frames(hash uint64, names Namer) []string {

@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package heap
+package mapping
 
 import (
 	"bytes"
@@ -11,9 +11,9 @@ import (
 	"strconv"
 )
 
-// endOfBrk is the end of a process's heap segment, from /proc/PID/maps; 0 when
+// EndOfBrk is the end of a process's heap segment, from /proc/PID/maps; 0 when
 // it has none yet, or can't be read: then growth counts from its first brk on.
-func endOfBrk(pid int) uint64 {
+func EndOfBrk(pid int) uint64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
 		return 0

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Origins: what new memory came from, by kind and call path. Paths are user stacks
- * as walk.h finds them; equal ones are stored once.
+ * as walk.h finds them; equal ones are stored once. The probes of page faults are
+ * an object of their own, and share these maps.
  */
-#ifndef IPCPROBE_MEMORY_ORIGIN_H
-#define IPCPROBE_MEMORY_ORIGIN_H
+#ifndef IPCPROBE_ORIGIN_H
+#define IPCPROBE_ORIGIN_H
 
 #include "walk.h"
 
@@ -61,22 +62,21 @@ struct {
 	__type(value, struct path);
 } scratch SEC(".maps");
 
-/* What all CPUs together saw. Read by user space. */
-struct sums {
-	__u64 seen;   /* of the target */
-	__u64 walked; /* of these, with a walk */
-	__u64 lost;   /* found no room */
-};
-
-struct sums totals = {};
+/* Key: 0. Value: events that found no room. Written by the probes, read by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} origins_lost SEC(".maps");
 
 #define HASH_BASIS 0xcbf29ce484222325ULL
 #define HASH_PRIME 0x00000100000001b3ULL
 
 /* The hash of the current user stack, which is stored; 0: there is none. */
-static __always_inline __u64 current_path(void *ctx)
+static __always_inline __u64 current_path(void)
 {
-	struct sample *s = walk_stack(ctx, WALKER_OTHER, 0);
+	struct sample *s = walk_stack(NULL, WALKER_OTHER, 0);
 	__u64 hash = HASH_BASIS;
 	struct path *path;
 	__u32 zero = 0, n;
@@ -105,21 +105,24 @@ static __always_inline __u64 current_path(void *ctx)
 }
 
 /* Adds to an origin. count is how many events this one stands for. */
-static __always_inline void add_origin(void *ctx, __u32 kind, __u64 count, __s64 bytes)
+static __always_inline void add_origin(__u32 kind, __u64 count, __s64 bytes)
 {
 	struct origin_key key = {.kind = kind};
 	struct origin first = {.count = count, .bytes = bytes};
 	struct origin *origin;
+	__u32 zero = 0;
+	__u64 *lost;
 
-	key.path = current_path(ctx);
-	__sync_fetch_and_add(&totals.walked, 1);
+	key.path = current_path();
 	origin = bpf_map_lookup_elem(&origins, &key);
 	if (!origin) {
 		if (!bpf_map_update_elem(&origins, &key, &first, BPF_NOEXIST))
 			return;
 		origin = bpf_map_lookup_elem(&origins, &key);
 		if (!origin) {
-			__sync_fetch_and_add(&totals.lost, count);
+			lost = bpf_map_lookup_elem(&origins_lost, &zero);
+			if (lost)
+				__sync_fetch_and_add(lost, count);
 			return;
 		}
 	}
