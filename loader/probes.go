@@ -215,7 +215,7 @@ func (p *Probes) Collect(dst []results.Observation) ([]results.Observation, erro
 	if err := p.endSamples(); err != nil {
 		return dst, err
 	}
-	return p.tape.decode(dst), nil
+	return p.tape.decode(dst)
 }
 
 // Close detaches and frees everything; it is idempotent.
@@ -224,10 +224,6 @@ func (p *Probes) Close() error {
 	if p.sampler != nil {
 		errs = append(errs, p.sampler.close())
 		p.sampler = nil
-	}
-	if p.tape != nil {
-		errs = append(errs, p.tape.close())
-		p.tape = nil
 	}
 	if p.tables != nil {
 		errs = append(errs, p.tables.close())
