@@ -87,20 +87,24 @@ func sample(b *testing.B, target *gateway.Target) (leave func()) {
 	return func() { sampler.Close() }
 }
 
+// followOrigins puts on the probe of page faults, and that of returning calls, of which
+// growth is a part.
 func followOrigins(b *testing.B, target *gateway.Target) (leave func()) {
-	tables, err := loader.OpenUnwinding(target.PID)
+	const tables = 1 // samples a second: enough for stacks to be walked
+	probes, err := loader.Open(loader.Options{Target: target.PID, SampleHz: tables, Growth: true, Hooks: []string{"sys_exit"}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	probes, err := memory.Open(memory.Options{Target: target.PID, Unwind: tables.Maps()})
+	origins, err := memory.Open(memory.Options{Target: target.PID, Shared: probes.SharedMaps()})
 	if err != nil {
+		b.Fatal(errors.Join(err, probes.Close()))
+	}
+	if err := errors.Join(probes.Attach(), probes.Count(true)); err != nil {
 		b.Fatal(err)
 	}
-	if err := probes.Attach(); err != nil {
-		b.Fatal(err)
-	}
+	origins.Attach()
 	return func() {
-		if err := errors.Join(probes.Close(), tables.Close()); err != nil {
+		if err := errors.Join(origins.Close(), probes.Close()); err != nil {
 			b.Error(err)
 		}
 	}
