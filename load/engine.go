@@ -24,6 +24,7 @@ type engine struct {
 	wake    chan struct{}
 	threads sync.WaitGroup
 
+	own      bool   // this process is the load's own
 	unfenced string // why this process may make any system call; "" when nothing was wrong
 
 	begun, ended map[int]*gathered // by slice
@@ -59,7 +60,7 @@ func newEngine(o Options, out *outlet, fence func() error) (*engine, []results.C
 	if err := e.prepare(o); err != nil {
 		return nil, nil, unusable(err)
 	}
-	if fence != nil {
+	if e.own = fence != nil; e.own {
 		if err := fence(); err != nil {
 			e.unfenced = err.Error()
 		}
@@ -166,9 +167,7 @@ func (e *engine) start() {
 	if n := len(e.workers) + 4; runtime.GOMAXPROCS(0) < n {
 		runtime.GOMAXPROCS(n)
 	}
-	for _, w := range e.workers {
-		e.threads.Go(w.run)
-	}
+	e.startThreads()
 }
 
 // obey carries orders out until a stop is done. Closing orders is a stop.

@@ -53,6 +53,9 @@ func restrict() error {
 					// To a name that the kernel chooses: the address is its family alone.
 					{Name: "bind", Conditions: seccomp.ArgumentConditions{
 						{Argument: 2, Operation: seccomp.Equal, Value: familyBytes}}},
+					// A table of descriptors of a thread's own; no namespace.
+					{Name: "unshare", Conditions: seccomp.ArgumentConditions{
+						{Argument: 0, Operation: seccomp.Equal, Value: unix.CLONE_FILES}}},
 				},
 			}},
 		},

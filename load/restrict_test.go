@@ -59,6 +59,7 @@ func behindTheFence() error {
 			_, _, errno := unix.Syscall(unix.SYS_BPF, 0, 0, 0)
 			return errno
 		},
+		"make a namespace": func() error { return unix.Unshare(unix.CLONE_FILES | unix.CLONE_NEWUSER) },
 		"change its user": func() error {
 			_, _, errno := unix.RawSyscall(unix.SYS_SETUID, 0, 0, 0)
 			return errno

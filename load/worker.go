@@ -4,7 +4,6 @@ package load
 
 import (
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -176,11 +175,10 @@ func (w *worker) requests() {
 // wakeTag is the tag of the mailbox's event.
 const wakeTag = 1<<32 - 1
 
-// run is the loop. It returns when a stop has been carried out. What a request
-// takes is called from here and no deeper than needed: the room for functions
-// that check no stack is small (see quiet.go).
+// run is the loop, on a thread that is locked to it. It returns when a stop has
+// been carried out. What a request takes is called from here and no deeper than
+// needed: the room for functions that check no stack is small (see quiet.go).
 func (w *worker) run() {
-	runtime.LockOSThread() // and never unlocked: the thread ends with the loop
 	// A timer slack of 1 ns: sleeps end when asked, not 50 µs later. Where this
 	// is refused the spin covers most of it.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)

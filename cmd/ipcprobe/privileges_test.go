@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -202,9 +203,9 @@ func look(pid int) (b beheld, ok bool) {
 			}
 		}
 	}
-	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/fd/*", pid)) // a thread may have a table of its own
 	for _, link := range links {
-		if to, err := os.Readlink(link); err == nil {
+		if to, err := os.Readlink(link); err == nil && !slices.Contains(b.descriptors, to) {
 			b.descriptors = append(b.descriptors, to)
 		}
 	}
