@@ -39,7 +39,7 @@ const (
 	// tapeLook is how often that is looked at.
 	tapeLook = 10 * time.Millisecond
 	// fineRun is how long a run may be for its 100 ms intervals to be kept: they
-	// take up to half a MiB a second.
+	// take up to a MiB a second.
 	fineRun = time.Minute
 	// costSlice is how long the kernel's statistics of BPF programs are on.
 	costSlice = 200 * time.Millisecond
