@@ -28,7 +28,7 @@ func (e *engine) startThreads() {
 		held[i] = w.descriptors()
 	}
 	if e.own {
-		time.Sleep(1) // opens the runtime's poller, if nothing else has
+		time.Sleep(time.Nanosecond) // opens the runtime's poller, if nothing else has
 	}
 	apart := make([]bool, len(e.workers))
 	var begun sync.WaitGroup
