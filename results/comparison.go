@@ -57,6 +57,19 @@ func (c *Comparison) Invalidate(reason string) {
 	c.InvalidReasons = append(c.InvalidReasons, reason)
 }
 
+// Withhold takes back what an untrustworthy comparison must not say: the verdicts, what
+// explains changes, and the prediction that they'd be held against. The figures stay,
+// to see by what it went wrong.
+func (c *Comparison) Withhold() {
+	if c.Valid {
+		return
+	}
+	c.Verdict, c.Reason, c.Prediction = NoVerdict, "the comparison is invalid", nil
+	for i := range c.Metrics {
+		c.Metrics[i].Verdict, c.Metrics[i].Explanation = NoVerdict, ""
+	}
+}
+
 // Warn keeps a sentence that the reader must see.
 func (c *Comparison) Warn(warning string) { c.Warnings = append(c.Warnings, warning) }
 

@@ -208,6 +208,7 @@ func (d *duel) comparison() *results.Comparison {
 	if d.spoilt != "" {
 		c.Invalidate(d.spoilt)
 	}
+	c.Withhold()
 	return c
 }
 

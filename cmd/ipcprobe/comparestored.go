@@ -89,6 +89,7 @@ func comparisonOf(o *compareOptions, a, b *results.Result, pathA, pathB string) 
 	sumUp(c, o, missing)
 	c.Prediction = compare.Predict(a.Copies, c.Metrics)
 	c.Limits = limit.Judge(o.limits.Rules, b)
+	c.Withhold()
 	return c
 }
 
