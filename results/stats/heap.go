@@ -77,11 +77,16 @@ func BusyPerRequest(slices []results.Slice, mode results.Mode) float64 {
 	return busyOf(slices, mode).each
 }
 
+// dearestHit is more than a stop in a probe costs anywhere, ns: over ten times what
+// it does in the guest of a hypervisor. Of a server that hardly allocates, the
+// difference that a stop's cost comes from is noise, over next to no stops.
+const dearestHit = 50_000
+
 // HeapRate is the rate, requests a second, at which stops of the given number
 // and cost take the budget, percent of one core: the upper end of the cost's
-// interval counts. It is infinite where there is nothing to pay.
+// interval counts, within reason. It is infinite where there is nothing to pay.
 func HeapRate(budgetPct, hitsPerRequest float64, nsPerHit results.Estimate) float64 {
-	ns := max(nsPerHit.Point, nsPerHit.Interval[1])
+	ns := min(max(nsPerHit.Point, nsPerHit.Interval[1]), dearestHit)
 	if !(hitsPerRequest*ns > 0) {
 		return math.Inf(1)
 	}

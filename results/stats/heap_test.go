@@ -65,6 +65,10 @@ func TestTheRateTakesTheBudget(t *testing.T) {
 	if got := HeapRate(3, 40, results.Estimate{Point: -5, Interval: [2]float64{-9, -1}}); !math.IsInf(got, 1) {
 		t.Errorf("without cost %v", got)
 	}
+	noise := results.Estimate{Point: 2e5, Interval: [2]float64{-1e6, 5e6}} // of a stop in 1,000 requests
+	if got := HeapRate(3, 0.001, noise); got < 100_000 {
+		t.Errorf("%v requests/s of a server that hardly allocates", got)
+	}
 	h := &results.Heap{Requests: 1000, DurationNs: 2e9}
 	if c := HeapCost(h, 40_000, ns, 3); c.HitsPerRequest != 40 || math.Abs(c.CorePct-2) > 1e-9 || math.Abs(c.Interval[1]-2.5) > 1e-9 {
 		t.Errorf("%+v", c)
