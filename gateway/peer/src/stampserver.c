@@ -58,16 +58,25 @@ static void sleep_ns(uint64_t ns)
 		;
 }
 
-// burn takes ns of CPU time, without a system call: a gap between two readings of the
-// clock is somebody else's turn and doesn't count.
+static uint64_t had_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+// burn takes ns of CPU time, as the scheduler counts it. Behind a gap between two
+// readings of the clock it asks how much of the time that has passed was not its own:
+// another thread's turn was not, an interrupt was.
 static void burn(uint64_t ns)
 {
-	const uint64_t gap = 5000; // ns: above an interrupt's length, below a turn's
-	uint64_t last = now_ns(), end = last + ns, now;
+	const uint64_t gap = 5000;
+	uint64_t had = had_ns(), from = now_ns(), last = from, end = from + ns, now;
 
 	for (; (now = now_ns()) < end; last = now) {
 		if (now - last > gap)
-			end += now - last;
+			end = from + ns + (now - from) - (had_ns() - had);
 	}
 }
 
