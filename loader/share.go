@@ -120,8 +120,8 @@ func (p *Probes) Samples() []results.Sample {
 
 // Drain makes room for samples where the ring is half full, looks for code that the
 // target has loaded meanwhile, and sees that a first slice takes no more stacks than
-// it should. Call it now and then while the probes are
-// on; it costs a look at shared memory when there is nothing to do.
+// it should. Call it now and then while the probes are on; it costs a look at shared
+// memory when there is nothing to do.
 func (p *Probes) Drain() error {
 	if err := p.refreshOnMisses(); err != nil {
 		return err

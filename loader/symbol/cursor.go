@@ -2,7 +2,11 @@
 
 package symbol
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/ipcprobe/ipcprobe/loader/leb128"
+)
 
 // cursor reads what a file of the target's holds. Behind the end there are zeros,
 // and broken says so.
@@ -44,27 +48,25 @@ func (c *cursor) unitLength() (length uint64, wide bool) {
 	return length, false
 }
 
-func (c *cursor) uleb() (v uint64) {
-	for shift := uint(0); ; shift += 7 {
-		b := c.u8()
-		v |= uint64(b&0x7f) << shift // what is beyond 64 bits is lost
-		if b&0x80 == 0 {
-			return v
-		}
-	}
+func (c *cursor) uleb() uint64 {
+	value, n := leb128.Unsigned(c.data)
+	c.pass(n)
+	return value
 }
 
-func (c *cursor) sleb() (v int64) {
-	for shift := uint(0); ; {
-		b := c.u8()
-		v |= int64(b&0x7f) << shift
-		if shift += 7; b&0x80 == 0 {
-			if b&0x40 != 0 && shift < 64 {
-				v |= -1 << shift
-			}
-			return v
-		}
+func (c *cursor) sleb() int64 {
+	value, n := leb128.Signed(c.data)
+	c.pass(n)
+	return value
+}
+
+// pass goes on behind a value of n bytes; 0: it breaks off.
+func (c *cursor) pass(n int) {
+	if n == 0 {
+		c.broken, c.data = true, nil
+		return
 	}
+	c.data = c.data[n:]
 }
 
 // string is the text up to the next zero, which is passed over.

@@ -5,6 +5,8 @@ package unwind
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/ipcprobe/ipcprobe/loader/leb128"
 )
 
 // errShort says that an entry ends in the middle of a value.
@@ -91,33 +93,24 @@ func (c *cursor) u64() uint64 {
 
 // uleb reads an unsigned LEB128 value; bits beyond the 64th are lost.
 func (c *cursor) uleb() uint64 {
-	var value uint64
-	for shift := 0; ; shift += 7 {
-		b := c.u8()
-		if shift < 64 {
-			value |= (b & 0x7f) << shift
-		}
-		if b&0x80 == 0 {
-			return value
-		}
-	}
+	value, n := leb128.Unsigned(c.data[c.at:])
+	c.pass(n)
+	return value
 }
 
 // sleb reads a signed one.
 func (c *cursor) sleb() int64 {
-	var value int64
-	for shift := 0; ; shift += 7 {
-		b := c.u8()
-		if shift < 64 {
-			value |= int64(b&0x7f) << shift
-		}
-		if b&0x80 == 0 {
-			if shift+7 < 64 && b&0x40 != 0 {
-				value |= -1 << (shift + 7)
-			}
-			return value
-		}
+	value, n := leb128.Signed(c.data[c.at:])
+	c.pass(n)
+	return value
+}
+
+// pass goes on behind a value of n bytes; 0: it does not fit.
+func (c *cursor) pass(n int) {
+	if n == 0 {
+		c.fail(errShort)
 	}
+	c.at += n
 }
 
 // text reads up to a zero byte.
