@@ -153,6 +153,9 @@ type Placement struct {
 	SharedPct     float64 `json:"shared_pct"` // looks that found both on one CPU
 }
 
+// Reaches says whether a rate is the one that was asked for: arrivals are random.
+func Reaches(rate, asked float64) bool { return rate >= 0.97*asked }
+
 // Load is the client's part: what was offered and what came back.
 type Load struct {
 	Loop            string      `json:"loop"` // "open" or "closed"

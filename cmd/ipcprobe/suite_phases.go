@@ -115,10 +115,6 @@ func (o *suiteOptions) fixedRate(s *results.Suite) float64 {
 	return max(1, float64(int64(bearable**l.AchievedRPS)))
 }
 
-// reached is the part of the rate that a phase has to answer for its use of the CPU
-// to be that of the rate.
-const reached = 0.97
-
 // judged judges the limits of a phase. What a server takes of the CPU for fewer
 // requests than were asked for doesn't show that it stays below a limit for all of
 // them.
@@ -128,12 +124,12 @@ func (o *suiteOptions) judged(p *results.SuitePhase) *results.SuitePhase {
 	if p.Kind == results.SuiteThroughput || r.Load == nil || r.Load.OfferedRPS == nil {
 		return p
 	}
-	if offered := *r.Load.OfferedRPS; offered < reached*o.rate {
+	if offered := *r.Load.OfferedRPS; !results.Reaches(offered, o.rate) {
 		r.Warn(fmt.Sprintf("measured at %.0f requests/s, not at %.0f: that is %.0f %% of what the server answered at most in the throughput phase",
 			offered, o.rate, 100*bearable))
 	}
 	answered := r.Load.AchievedRPS
-	if answered == nil || *answered >= reached*o.rate {
+	if answered == nil || results.Reaches(*answered, o.rate) {
 		return p
 	}
 	for i := range r.Limits {

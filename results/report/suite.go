@@ -120,14 +120,11 @@ func perSecond(rate *float64) string {
 // loadText is the rate, and what came back of it where that is less.
 func loadText(l *results.Load) string {
 	offered, answered := l.OfferedRPS, l.AchievedRPS
-	if offered == nil || answered == nil || *answered >= answeredShare**offered {
+	if offered == nil || answered == nil || results.Reaches(*answered, *offered) {
 		return perSecond(offered)
 	}
 	return perSecond(offered) + ", of which " + count(int64(*answered+0.5)) + " were answered"
 }
-
-// answeredShare is how much of a rate is the rate: arrivals are random.
-const answeredShare = 0.97
 
 func latencyLines(r *results.Result) []string {
 	if r.Latency == nil || r.Latency.ResponseTime == nil || r.Load == nil {
