@@ -60,6 +60,9 @@ func (e *Error) Unwrap() []error {
 func failed(tried string, err error) *Error {
 	var own *Error
 	if errors.As(err, &own) {
+		if own.Tried == "" {
+			own.Tried = tried
+		}
 		return own
 	}
 	e := &Error{Reason: Failed, Tried: tried, Said: systemSaid(err), Err: err,

@@ -107,9 +107,7 @@ func (f *Folder) openParent(tried string) error {
 		return &Error{Reason: NoParent, Tried: tried, Said: shown(path) + " is not a folder",
 			Next: "choose another folder with --out"}
 	case err != nil:
-		e := failed(tried, err)
-		e.Tried = tried
-		return e
+		return failed(tried, err)
 	}
 	f.parent = root
 	if f.madeParent != "" {
