@@ -53,6 +53,7 @@ type ProbeCpu struct {
 		RoundTrips uint64
 	}
 	Traffic ProbeTraffic
+	_       [48]byte
 }
 
 type ProbeDurations struct {

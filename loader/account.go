@@ -35,9 +35,9 @@ var programNames = [...]string{
 // the second thread did is lost, and counted by the kernel (recursion_misses, since
 // 5.12).
 func (p *Probes) Loss() (*results.Loss, error) {
-	var cpus []bpf.ProbeCpu
-	if err := p.objects.Cpus.Lookup(uint32(0), &cpus); err != nil {
-		return nil, fmt.Errorf("read the probes' accounts: %w", err)
+	cpus, err := p.cpus.read()
+	if err != nil {
+		return nil, err
 	}
 	loss := &results.Loss{Reconciled: true}
 	for i, name := range programNames {

@@ -156,6 +156,7 @@ func specFor(step step, options Options) (*ebpf.CollectionSpec, error) {
 	}
 	records := recordsIn(options.TapeBytes)
 	spec.Maps[bpf.ProbeMapTape].MaxEntries = records
+	spec.Maps[bpf.ProbeMapCpus].MaxEntries = uint32(cpus)
 	if options.tables != nil {
 		options.tables.size(spec)
 	}

@@ -54,18 +54,33 @@ func TestWhereHooksArePreemptedTheRungThatLosesNothingComesFirst(t *testing.T) {
 	}
 }
 
-// On a kernel where tp_btf is preempted, whatever it did not see it says was lost.
+// Whatever a program did not see because another thread was preempted inside it, it
+// says was lost: with all threads on one CPU that happens where it can.
 func TestWhatPreemptionTakesIsCounted(t *testing.T) {
 	kerneltest.Privileged(t)
-	if !preemptible(nil) {
-		t.Log("programs on raw tracepoints are not preempted on this kernel")
+	preempted := preemptible(nil)
+	for _, rung := range []Rung{TPBTF, Fentry} {
+		t.Run(string(rung), func(t *testing.T) { whatPreemptionTakesIsCounted(t, rung, preempted) })
+	}
+}
+
+func whatPreemptionTakesIsCounted(t *testing.T, rung Rung, preempted bool) {
+	pid, conn := startServer(t)
+	probes, err := Open(Options{Rung: rung, Target: pid, Client: os.Getpid()})
+	var refused *Unsupported
+	if errors.As(err, &refused) {
+		t.Logf("not for this kernel: %v", err)
 		return
 	}
-	pid, conn := startServer(t)
-	probes := open(t, Options{Rung: TPBTF, Target: pid, Client: os.Getpid()})
-	if !slices.ContainsFunc(probes.Warnings(), func(w string) bool { return strings.Contains(w, string(Tracepoint)) }) {
-		t.Errorf("no warning names the rung that loses nothing: %q", probes.Warnings())
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer probes.Close()
+	warned := slices.ContainsFunc(probes.Warnings(), func(w string) bool { return strings.Contains(w, string(Tracepoint)) })
+	if warned != preempted {
+		t.Errorf("preempted %t, but a warning names the rung that loses nothing: %t, %q", preempted, warned, probes.Warnings())
+	}
+	together(t, pid)
 	exchange(t, conn, 1)
 	receives(t, pid)
 	if err := probes.Attach(); err != nil {
@@ -85,6 +100,7 @@ func TestWhatPreemptionTakesIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("%d lost of %d", loss.Lost, loss.Seen)
 	for _, kind := range []results.ObservationKind{results.Taken, results.Answered} {
 		if got := uint64(len(only(seen, kind))); got > n || got+loss.Lost < n {
 			t.Errorf("%d of %d events of kind %v, and %d lost", got, n, kind, loss.Lost)

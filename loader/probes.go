@@ -56,9 +56,11 @@ type Probes struct {
 	options Options
 	*loaded
 	tape     *tape
+	cpus     *cpus
 	links    []link.Link
 	sampler  *sampler
 	attached bool
+	began    int64  // of the slice, CLOCK_MONOTONIC, ns
 	slice    uint32 // counts Attach
 	counted  counted
 	tables   *tables // nil: no stacks are taken
@@ -91,6 +93,9 @@ func Open(options Options) (*Probes, error) {
 	if p.loaded, err = climb(options); err != nil {
 		return nil, err
 	}
+	if p.cpus, err = openCPUs(p.objects.Cpus); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
 	if p.tape, err = openTape(p.objects.Tape, p.objects.ChunksTaken, !p.rung.typed()); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -122,7 +127,7 @@ func (p *Probes) Attach() error {
 	if err := p.setLean(false); err != nil {
 		return errors.Join(err, p.Detach())
 	}
-	if err := p.tape.reset(p.objects.Cpus); err != nil {
+	if err := p.tape.reset(p.cpus); err != nil {
 		return errors.Join(err, p.Detach())
 	}
 	if err := p.forget(); err != nil {
@@ -156,6 +161,7 @@ func (p *Probes) Attach() error {
 		}
 		p.links = append(p.links, l)
 	}
+	p.began = monotonic()
 	if p.sampler == nil {
 		return nil
 	}

@@ -72,7 +72,9 @@ func must(err error) {
 	}
 }
 
-// startServer runs serve in a process of its own and connects to it.
+// startServer runs serve in a process of its own and connects to it. Where there are
+// CPUs enough it has one to itself: a trampoline that is preempted (rung fentry) runs
+// for no other thread of its CPU meanwhile, and these tests count everything.
 func startServer(t *testing.T, environment ...string) (pid int, conn *net.UnixConn) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
@@ -88,6 +90,7 @@ func startServer(t *testing.T, environment ...string) (pid int, conn *net.UnixCo
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
+	apart(t, command.Process.Pid)
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}

@@ -72,9 +72,9 @@ func (p *Probes) thinOut() error {
 
 // forStacks is how many stays off the CPU and calls there were since Open.
 func (p *Probes) forStacks() (n [2]uint64, err error) {
-	var cpus []bpf.ProbeCpu
-	if err := p.objects.Cpus.Lookup(uint32(0), &cpus); err != nil {
-		return n, fmt.Errorf("read the probes' accounts: %w", err)
+	cpus, err := p.cpus.read()
+	if err != nil {
+		return n, err
 	}
 	for i := range cpus {
 		n[0] += cpus[i].Accounts[bpf.ProbeProgramPROGRAM_OFF_CPU_STACK].Seen
@@ -116,26 +116,6 @@ func (p *Probes) Samples() []results.Sample {
 		return nil
 	}
 	return p.sampler.samples.slice
-}
-
-// Drain makes room for samples where the ring is half full, looks for code that the
-// target has loaded meanwhile, and sees that a first slice takes no more stacks than
-// it should. Call it now and then while the probes are on; it costs a look at shared
-// memory when there is nothing to do.
-func (p *Probes) Drain() error {
-	if err := p.refreshOnMisses(); err != nil {
-		return err
-	}
-	if p.sampler == nil {
-		return nil
-	}
-	if err := p.thinOut(); err != nil {
-		return err
-	}
-	if p.sampler.reader.AvailableBytes() < p.sampler.reader.BufferSize()/2 {
-		return nil
-	}
-	return p.sampler.samples.drain()
 }
 
 // monotonic reads CLOCK_MONOTONIC, ns: the clock of the probes.

@@ -87,13 +87,13 @@ func (t *tape) usedPct() float64 {
 }
 
 // reset makes the tape empty. Only while the probes are detached.
-func (t *tape) reset(cpus *ebpf.Map) error {
+func (t *tape) reset(cpus *cpus) error {
 	if err := t.taken.Set(uint64(0)); err != nil {
 		return fmt.Errorf("rewind the records' memory: %w", err)
 	}
-	var states []bpf.ProbeCpu
-	if err := cpus.Lookup(uint32(0), &states); err != nil {
-		return fmt.Errorf("read the probes' accounts: %w", err)
+	states, err := cpus.read()
+	if err != nil {
+		return err
 	}
 	for i := range states {
 		// A full chunk: the CPU's first record takes a new one.
@@ -103,10 +103,7 @@ func (t *tape) reset(cpus *ebpf.Map) error {
 			states[i].Tape |= uint64(uint32(i-len(states))) << 16
 		}
 	}
-	if err := cpus.Put(uint32(0), states); err != nil {
-		return fmt.Errorf("rewind the records' memory: %w", err)
-	}
-	return nil
+	return cpus.write(states)
 }
 
 // decode appends the records to dst and empties their slots. Records of one

@@ -49,7 +49,7 @@ func BenchmarkSample(b *testing.B) {
 			}
 			for taken(b, probes) < uint64(max(b.N, 300)) {
 				time.Sleep(10 * time.Millisecond)
-				if err := probes.Drain(); err != nil {
+				if _, err := probes.Drain(); err != nil {
 					b.Fatal(err)
 				}
 			}

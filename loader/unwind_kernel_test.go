@@ -101,7 +101,8 @@ func sampleWith(t testing.TB, enough uint64, options Options) *walked {
 	const most = time.Minute // on a machine that has much else to do
 	for begin := time.Now(); taken(t, probes) < enough && time.Since(begin) < most; {
 		time.Sleep(10 * time.Millisecond)
-		check(probes.Drain())
+		_, err := probes.Drain()
+		check(err)
 	}
 	check(probes.Count(false))
 	check(probes.Detach())

@@ -2,20 +2,15 @@
 
 package loader
 
-import (
-	"fmt"
-
-	"github.com/ipcprobe/ipcprobe/bpf"
-	"github.com/ipcprobe/ipcprobe/results"
-)
+import "github.com/ipcprobe/ipcprobe/results"
 
 // Upstream sums what went over connections that the target opened itself, in all
 // slices so far, while Count was on.
 func (p *Probes) Upstream() (results.UpstreamSums, error) {
 	var sums results.UpstreamSums
-	var cpus []bpf.ProbeCpu
-	if err := p.objects.Cpus.Lookup(uint32(0), &cpus); err != nil {
-		return sums, fmt.Errorf("read what went upstream: %w", err)
+	cpus, err := p.cpus.read()
+	if err != nil {
+		return sums, err
 	}
 	for i := range cpus {
 		u := &cpus[i].Upstream

@@ -61,7 +61,7 @@ func (p *Probes) setLean(on bool) error {
 // Sends is how many sends on accepted connections were counted since Open, by
 // AttachLean's program at all times, by the others while Count is on.
 func (p *Probes) Sends() (int64, error) {
-	cpus, err := p.cpus()
+	cpus, err := p.cpus.read()
 	if err != nil {
 		return 0, err
 	}
@@ -72,19 +72,11 @@ func (p *Probes) Sends() (int64, error) {
 	return int64(sends), nil
 }
 
-func (p *Probes) cpus() ([]bpf.ProbeCpu, error) {
-	var cpus []bpf.ProbeCpu
-	if err := p.objects.Cpus.Lookup(uint32(0), &cpus); err != nil {
-		return nil, fmt.Errorf("read the probes' accounts: %w", err)
-	}
-	return cpus, nil
-}
-
 // Flows reads what was counted of the traffic on the target's accepted
 // connections since Open. Only with Options.Watch.
 func (p *Probes) Flows() (results.Flows, error) {
 	var f results.Flows
-	cpus, err := p.cpus()
+	cpus, err := p.cpus.read()
 	if err != nil {
 		return f, err
 	}

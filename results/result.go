@@ -356,6 +356,33 @@ type Loss struct {
 	Programs   []ProgramLoss `json:"programs"`
 }
 
+// What share of a program's events may be lost before its figures can't be trusted:
+// of those that are followed one by one as many as requests may go unmatched; stacks
+// are samples anyway.
+const (
+	lossBearable   = 1e-4
+	lossOfSampling = 1e-2
+)
+
+// sampling are the programs that take stacks.
+var sampling = map[string]bool{"cpu_sample": true, "off_cpu_stack": true, "call_stack": true}
+
+// Bearable says whether so little was lost, of each program's own events, that the
+// rest stands for the whole. Another user of BPF on the machine can cost an event now
+// and then: the kernel starts no program of perf's on a CPU inside another's.
+func (l *Loss) Bearable() bool {
+	for i := range l.Programs {
+		p, most := &l.Programs[i], lossBearable
+		if sampling[p.Name] {
+			most = lossOfSampling
+		}
+		if float64(p.Lost) > most*float64(p.Seen) {
+			return false
+		}
+	}
+	return true
+}
+
 // ProgramLoss is the same account for one program.
 type ProgramLoss struct {
 	Name     string `json:"name"`

@@ -50,6 +50,7 @@ type MemoryCpu struct {
 		StreamedConnections uint64
 		LeanSends           uint64
 	}
+	_ [48]byte
 }
 
 type MemoryEnd struct {

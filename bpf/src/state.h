@@ -179,28 +179,31 @@ struct {
 #endif
 
 /*
- * The accounts of all programs and the CPU's place on the tape. Key: 0. Written
- * by the probes of that CPU, read and reset by user space between slices.
+ * The accounts of all programs and the CPU's place on the tape. Key: number of the
+ * CPU. Written by the probes of that CPU, read and reset by user space, which has it
+ * mapped: a lookup by system call keeps the probes on perf events from running on
+ * its CPU until it returns, and it can be preempted for as long as the target likes.
  */
 struct cpu {
 	__u64 tape; /* chunk << 16 | slots used in it */
 	struct account accounts[PROGRAMS];
 	struct upstream upstream;
 	struct traffic traffic;
-};
+} __attribute__((aligned(64)));
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* set by user space */
 	__type(key, __u32);
 	__type(value, struct cpu);
 } cpus SEC(".maps");
 
 static __always_inline struct cpu *this_cpu(void)
 {
-	__u32 zero = 0;
+	__u32 number = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&cpus, &zero);
+	return bpf_map_lookup_elem(&cpus, &number);
 }
 
 static __always_inline __u32 current_tgid(void)

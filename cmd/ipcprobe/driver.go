@@ -36,8 +36,6 @@ const (
 	// tapeFull is when a probed slice ends early, percent of the memory for
 	// records: what is left holds what comes until the probes are off.
 	tapeFull = 80
-	// tapeLook is how often that is looked at.
-	tapeLook = 10 * time.Millisecond
 	// fineRun is how long a run may be for its 100 ms intervals to be kept: they
 	// take up to a MiB a second.
 	fineRun = time.Minute

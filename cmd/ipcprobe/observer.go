@@ -16,9 +16,6 @@ import (
 // most; a look takes about 1 µs for each Unix socket of the machine.
 const backlogPace = 100 * time.Millisecond
 
-// drainPace is how often the ring of the stack samples is emptied.
-const drainPace = 10 * time.Millisecond
-
 // observer sees the traffic of others' clients, slice after slice. In a bare
 // slice nothing runs but a counter of the target's sends, because nobody else
 // tells the rate. Counts.OK of its slices are sends: see stats.SendsToAnswers.
@@ -28,8 +25,6 @@ type observer struct {
 	clock   *gateway.Clock
 	waiting *gateway.BacklogReader // nil where the backlog can't be seen
 	next    int                    // index of the next slice
-
-	sampling bool // stacks are taken
 
 	backlog results.Backlog // the largest values since it was last taken
 }
@@ -54,7 +49,7 @@ func openObserver(ctx context.Context, of observing) (*observer, error) {
 	if len(ports) > 0 {
 		warn("the target also listens on %d TCP ports; what comes over TCP is not seen", len(ports))
 	}
-	o := &observer{watcher: of.watcher, sampling: of.hz > 0}
+	o := &observer{watcher: of.watcher}
 	options := loader.Options{
 		Target: s.target.PID, Listening: ports, SampleHz: of.hz, Watch: true, Children: of.children,
 	}
@@ -112,7 +107,7 @@ func (o *observer) slice(ctx context.Context, mode results.Mode, length time.Dur
 	}
 	s.Start = monotonic()
 	s.TargetCPU[0], _ = o.clock.Read() // fails when the target has ended: then there is none
-	waitErr := o.wait(ctx, length)
+	waitErr := o.pass(ctx, length, mode == results.Probed)
 	s.End = monotonic()
 	s.TargetCPU[1], _ = o.clock.Read()
 	after, err := o.probes.Sends()
@@ -130,16 +125,21 @@ func (o *observer) slice(ctx context.Context, mode results.Mode, length time.Dur
 	return s, waitErr
 }
 
-// wait lets time pass and looks at the backlog meanwhile; its error says what
-// ended it early.
+// wait lets time pass; its error says what ended it early.
 func (o *observer) wait(ctx context.Context, length time.Duration) error {
+	return o.pass(ctx, length, false)
+}
+
+// pass does so too, looks at the backlog meanwhile, and drains the probes if they
+// are on.
+func (o *observer) pass(ctx context.Context, length time.Duration, drains bool) error {
 	over := time.NewTimer(length)
 	defer over.Stop()
 	look := time.NewTimer(min(backlogPace, length/2))
 	defer look.Stop()
-	drain := time.NewTicker(drainPace)
+	drain := time.NewTimer(0)
 	defer drain.Stop()
-	if !o.sampling {
+	if !drains {
 		drain.Stop()
 	}
 	for {
@@ -151,9 +151,11 @@ func (o *observer) wait(ctx context.Context, length time.Duration) error {
 		case <-o.watcher.Done():
 			return errEnded
 		case <-drain.C:
-			if err := o.probes.Drain(); err != nil {
+			pause, err := o.probes.Drain()
+			if err != nil {
 				return err
 			}
+			drain.Reset(pause)
 		case <-look.C:
 			look.Reset(max(backlogPace, 100*o.look()))
 		}

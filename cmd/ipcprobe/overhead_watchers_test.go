@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 	"github.com/ipcprobe/ipcprobe/load"
 	"github.com/ipcprobe/ipcprobe/loader"
 	"github.com/ipcprobe/ipcprobe/loader/memory"
+	"github.com/ipcprobe/ipcprobe/results"
 )
 
 // watcher is something that looks at a server while a client loads it.
@@ -42,6 +44,7 @@ type watching interface {
 type probing struct {
 	probes  *loader.Probes
 	origins *memory.Probes // nil: not on
+	seen    []results.Observation
 }
 
 // sockAndSched are the programs that stamp requests and follow threads, without
@@ -50,7 +53,32 @@ var sockAndSched = []string{
 	"sk_data_ready", "sock_recv_length", "sock_send_length", "sched_switch", "sched_wakeup", "sched_waking",
 }
 
-func everything(server, client int) (watching, error) {
+// opened begins with probes that are loaded once for all visits, as in a run: what
+// loading costs is over before the first slice.
+func opened(tb testing.TB, open func(server, client int) (*probing, error)) func(int, int) (watching, error) {
+	loaded := make(map[int]*probing)
+	return func(server, client int) (watching, error) {
+		p := loaded[client]
+		if p == nil {
+			var err error
+			if p, err = open(server, client); err != nil {
+				return nil, err
+			}
+			loaded[client] = p
+			tb.Cleanup(func() { _ = p.close() })
+			runtime.GC()
+		}
+		if err := errors.Join(p.probes.Attach(), p.probes.Count(true)); err != nil {
+			return nil, errors.Join(err, p.end())
+		}
+		if p.origins != nil {
+			p.origins.Attach()
+		}
+		return p, nil
+	}
+}
+
+func everything(server, client int) (*probing, error) {
 	p, err := loader.Open(loader.Options{Target: server, Client: client, SampleHz: 199, Growth: true})
 	if err != nil {
 		return nil, err
@@ -59,42 +87,46 @@ func everything(server, client int) (watching, error) {
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	w := &probing{p, origins}
-	if err := errors.Join(p.Attach(), p.Count(true)); err != nil {
-		return nil, errors.Join(err, w.end())
-	}
-	origins.Attach()
-	return w, nil
+	return &probing{probes: p, origins: origins}, nil
 }
 
-func hooksAlone(server, client int) (watching, error) {
+func hooksAlone(server, client int) (*probing, error) {
 	p, err := loader.Open(loader.Options{Target: server, Client: client, Hooks: sockAndSched})
 	if err != nil {
 		return nil, err
 	}
-	w := &probing{probes: p}
-	if err := errors.Join(p.Attach(), p.Count(true)); err != nil {
-		return nil, errors.Join(err, w.end())
-	}
-	return w, nil
+	return &probing{probes: p}, nil
 }
 
 // watch drains as a run does, and ends like one when the memory for records is full.
 func (p *probing) watch(length time.Duration) (from, to int64, err error) {
 	from = monotonic()
-	for to = from; to-from < int64(length) && err == nil && p.probes.TapeUsedPct() < tapeFull; to = monotonic() {
-		time.Sleep(tapeLook)
-		err = p.probes.Drain()
+	for to = from; to-from < int64(length) && p.probes.TapeUsedPct() < tapeFull; to = monotonic() {
+		pause, err := p.probes.Drain()
+		if err != nil {
+			return from, to, err
+		}
+		time.Sleep(min(pause, time.Duration(from+int64(length)-to)))
 	}
-	return from, to, err
+	return from, to, nil
 }
 
 func (p *probing) end() error {
 	errs := []error{p.probes.Count(false)}
 	if p.origins != nil {
-		errs = append(errs, p.origins.Detach(), p.origins.Close())
+		errs = append(errs, p.origins.Detach())
 	}
-	return errors.Join(append(errs, p.probes.Detach(), p.probes.Close())...)
+	errs = append(errs, p.probes.Detach())
+	var err error
+	p.seen, err = p.probes.Collect(p.seen[:0])
+	return errors.Join(append(errs, err)...)
+}
+
+func (p *probing) close() error {
+	if p.origins == nil {
+		return p.probes.Close()
+	}
+	return errors.Join(p.origins.Close(), p.probes.Close())
 }
 
 // foreignTool is a tool of somebody else's.
@@ -190,8 +222,8 @@ func watchers(tb testing.TB) []watcher {
 	folder := tb.TempDir()
 	const long = time.Second
 	return []watcher{
-		{"ipcprobe, probed slices, all but heap", 4, 300 * time.Millisecond, everything},
-		{"ipcprobe, sock and sched hooks alone", 4, 300 * time.Millisecond, hooksAlone},
+		{"ipcprobe, probed slices, all but heap", 4, 300 * time.Millisecond, opened(tb, everything)},
+		{"ipcprobe, sock and sched hooks alone", 4, 300 * time.Millisecond, opened(tb, hooksAlone)},
 		{"ipcprobe run --no-load, a whole run", 1, 10 * time.Second, wholeRun},
 		{"bpftrace, call histogram and stacks", 1, long, tool(folder, "bpftrace", "-e", histogramsAndStacks)},
 		{"perf record -g -F 199", 1, long, tool(folder, "perf", "record", "-g", "-F", "199", "-p", "{pid}", "-o", "{file}")},

@@ -145,19 +145,23 @@ func (d *driver) sync() (syncs []results.Sync, enough bool, err error) {
 
 // waitForTape waits the slice's length, or until the records' memory fills.
 func (d *driver) waitForTape(ctx context.Context, length time.Duration) error {
-	for left := length; left > 0; left -= tapeLook {
-		if err := d.wait(ctx, min(left, tapeLook)); err != nil {
-			return err
-		}
-		if err := d.probes.Drain(); err != nil {
+	for over := time.Now().Add(length); ; {
+		pause, err := d.probes.Drain()
+		if err != nil {
 			return err
 		}
 		if d.probes.TapeUsedPct() > tapeFull {
 			d.shortened++
 			return nil
 		}
+		left := time.Until(over)
+		if left <= 0 {
+			return nil
+		}
+		if err := d.wait(ctx, min(left, pause)); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 // joinSlice matches both views of a slice. The client's threads stand still for

@@ -183,7 +183,10 @@ func judgeProbes(r *results.Result, m *measurement) {
 	if !m.loss.Reconciled {
 		r.Invalidate("the probes' accounts do not add up: seen is not emitted + filtered + lost")
 	}
-	if m.loss.Lost > 0 {
-		r.Invalidate(fmt.Sprintf("the kernel could not hand out %d of %d events; take shorter slices (--slice), more memory (--tape) or a lower rate", m.loss.Lost, m.loss.Seen))
+	switch lost := fmt.Sprintf("the kernel could not hand out %d of %d events", m.loss.Lost, m.loss.Seen); {
+	case !m.loss.Bearable():
+		r.Invalidate(lost + "; take shorter slices (--slice), more memory (--tape) or a lower rate")
+	case m.loss.Lost > 0:
+		r.Warn(lost)
 	}
 }
