@@ -131,7 +131,7 @@ func load(step step, options Options, types *btf.Spec) (*loaded, error) {
 		switch {
 		case h.name == bpf.ProbeProgSchedFork:
 			l.fork = h
-		case h.name != bpf.ProbeProgConsumeSkb || options.Datagrams:
+		case needed(h.name, step.rung, options):
 			l.hooks = append(l.hooks, h)
 		}
 	}
@@ -142,6 +142,17 @@ func load(step step, options Options, types *btf.Spec) (*loaded, error) {
 		l.warnings = append(l.warnings, "this kernel does not tell whose a datagram is: no request is joined, and only the load's own figures are known")
 	}
 	return l, nil
+}
+
+// needed says whether the program's hook tells something in this measurement.
+func needed(program string, rung Rung, options Options) bool {
+	switch program {
+	case bpf.ProbeProgConsumeSkb: // packets are freed all the time
+		return options.Datagrams
+	case bpf.ProbeProgSkDataReady: // see bpf/src/socket.h
+		return options.Datagrams || options.Watch || !rung.typed()
+	}
+	return true
 }
 
 // specFor is a rung's committed object with this run's constants in it.

@@ -7,7 +7,7 @@ type ObservationKind uint8
 
 const (
 	// Queued: bytes of the client's stand in the server's receive queue.
-	// At is the last sk_data_ready of the client's send call.
+	// At is when the client's send made its last byte ready to be received.
 	Queued ObservationKind = iota + 1
 	// Taken: the server has read bytes. At is sys_exit: the recv returns; within
 	// io_uring, sock_recv_length.
@@ -140,8 +140,8 @@ func (j *Joined) UntilTaken() int64 { return max(0, j.Taken-j.Sent) }
 func (j *Joined) SendCall() int64 { return max(0, j.Queued-j.Sent) }
 
 // QueueWait is how long the whole request stood in the server's queue. The
-// kernel makes bytes visible an instant before sk_data_ready fires, so a server
-// that polls can take them first: then it is 0 and the residual holds the rest.
+// kernel makes bytes visible an instant before the stamp of it, so a server that
+// polls can take them first: then it is 0.
 // It means nothing where QueueSeen is false.
 func (j *Joined) QueueWait() int64 { return max(0, j.Taken-j.Queued) }
 

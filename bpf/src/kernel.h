@@ -82,6 +82,7 @@ struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
 	struct pid *sk_peer_pid;
+	int sk_sndbuf;
 	__u16 sk_type;
 };
 

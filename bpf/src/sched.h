@@ -8,6 +8,7 @@
 #define IPCPROBE_SCHED_H
 
 #include "state.h"
+#include "transfer.h"
 
 static __always_inline void leave_cpu(struct task_struct *task, int runnable, __u64 now)
 {
@@ -106,23 +107,46 @@ static __always_inline void handle_wakeup(struct cpu *cpu, struct task_struct *t
 }
 
 /*
+ * Whether the current thread is in a call that sends. A timer or a packet that wakes
+ * somebody can come upon any thread, whatever it does.
+ */
+static __always_inline int in_send(void)
+{
+#if TYPED
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	return sends(CALL_NUMBER(regs));
+#else
+	return 0; /* they have it from sk_data_ready */
+#endif
+}
+
+/*
  * Who wakes the thread: sched_wakeup may run on the woken thread's CPU, this
  * runs in the waker. A library's own thread reads the answer from upstream and
- * wakes the one that waits for it, or one that does so in turn.
+ * wakes the one that waits for it, or one that does so in turn. The client wakes
+ * the server in its sends: when, is when their bytes were queued.
  */
 static __always_inline void handle_waking(struct cpu *cpu, struct task_struct *task)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SCHED_WAKING];
 	struct thread *thread, *waker;
+	__u32 tgid = current_tgid();
 
 	account->seen++;
-	if (!is_target(FIELD(task, tgid)) || !is_target(current_tgid())) {
+	if (!is_target(FIELD(task, tgid)) || (tgid != client_tgid && !is_target(tgid))) {
 		account->filtered++;
 		return;
 	}
 	account->emitted++;
-	thread = thread_of(task, 0);
 	waker = this_thread(0);
+	if (tgid == client_tgid) {
+		if (waker && in_send())
+			waker->ready_ns = bpf_ktime_get_ns();
+		return;
+	}
+	thread = thread_of(task, 0);
 	if (!thread || !thread->off_ns)
 		return;
 	thread->woken_by_own = 1;

@@ -76,7 +76,7 @@ struct thread {
 	/* The call in progress. */
 	__u64 number;
 	__u64 enter_ns;		   /* 0 outside a call */
-	__u64 ready_ns;		   /* last sk_data_ready that it raised */
+	__u64 ready_ns;		   /* it made a receiver ready: see socket.h */
 	__u64 blocked_at_enter_ns; /* the sums below when it was entered */
 	__u64 upstream_at_enter_ns;
 	__u64 run_queue_at_enter_ns;

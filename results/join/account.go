@@ -43,10 +43,11 @@ type Account struct {
 	Unmatched  [reasons]int64 // of the population, without a partner; by Reason
 	Outside    int64          // answered, but sent outside the slice or before the anchor
 	Unfinished int64          // timed out, broken or censored: no answer to join
-	// Bounded are matched requests that ended in the middle of a send call of
-	// several buffers and were taken before that call's last wake-up. When
-	// exactly they were queued is not known; the moment they were taken, which
-	// is the latest possible, stands in for it.
+	// Bounded are matched requests that were taken well before the stamp of their
+	// being queued: in the middle of a send call of several buffers, or while the
+	// client was off its CPU before the call's end. When exactly they were queued is
+	// not known; the moment they were taken, which is the latest possible, stands in
+	// for it.
 	Bounded int64
 	// Observations and Foreign count kernel events: all that were handed in,
 	// and those of a cookie that no Connection names.

@@ -11,8 +11,8 @@ import (
 
 const (
 	// inversion is by how much a server may seem to take bytes before they were
-	// queued (ns). The kernel makes them visible an instant before
-	// sk_data_ready; more than this is no longer that.
+	// queued (ns) by a crossing alone. The kernel makes them visible an instant
+	// before the stamp; more than this is no longer that.
 	inversion = 50_000
 	// clockSlack is by how much two readings of CLOCK_MONOTONIC, one through
 	// the vDSO and one in the kernel, may be out of order (ns).
@@ -220,20 +220,18 @@ func (k *cursor) seek(target uint64) *event {
 	return nil
 }
 
-// bound sets Queued of a request that ends in the middle of a send call q which
-// queued it buffer by buffer, so that the server could take it before the
-// call's last sk_data_ready. It was queued after the call began and before it
-// was taken; the later of the two stands for it.
+// bound sets Queued of a request that was taken before the moment at which it is said
+// to have been queued: that is the latest it can have been. A send call q of several
+// buffers is stamped at its last, and one that wakes nobody as it ends. It was queued
+// after the call began and before it was taken; the later of the two stands for it.
+// Says whether that is more than a crossing of two CPUs' stamps.
 func (c *connection) bound(j *results.Joined, q *event) bool {
-	if q == nil {
-		return false
-	}
-	middle := q.end > c.kinds[queued].offset+j.OutEnd
-	if !middle || q.begin == 0 || j.Taken >= j.Queued-inversion || j.Taken < q.begin {
+	early := j.Queued - j.Taken
+	if q == nil || early <= 0 || j.Taken < max(q.begin, j.Sent) {
 		return false
 	}
 	j.Queued = j.Taken
-	return true
+	return early > inversion
 }
 
 // judge looks for an order of stamps that can't have happened. The client
