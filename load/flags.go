@@ -20,6 +20,7 @@ func Flags(fs *pflag.FlagSet) *Options {
 	whole(fs, &o.Connections, "connections", "`N` connections held open")
 	fs.Var(&value[int]{&o.Pipeline, parsePipeline, formatPipeline},
 		"pipeline", "`N` requests in flight per connection (default 1; at a set rate as many as needed)")
+	fs.BoolVar(&o.Batch, "batch", o.Batch, "send all of --pipeline at once, and again when all is answered")
 	fs.StringVar(&o.Rate, "rate", o.Rate, "requests per second: max, `R`, 1000..20000/60s or 1000,2000,5000@10s")
 	fs.StringVar(&o.Arrivals, "arrivals", o.Arrivals, "poisson or constant")
 	length(fs, &o.Think, "think", "pause of `D` between an answer and the next request, at rate max")
@@ -77,6 +78,9 @@ func (o *Options) args() []string {
 	}
 	if o.Pipeline > 0 {
 		a = append(a, "--pipeline="+strconv.Itoa(o.Pipeline))
+	}
+	if o.Batch {
+		a = append(a, "--batch")
 	}
 	if o.NoReconnect {
 		a = append(a, "--no-reconnect")

@@ -51,21 +51,21 @@ func (w *worker) room(c *conn) int {
 		return 0
 	}
 	n := w.depth - c.inFlight()
+	if w.options.Batch && n < w.depth {
+		return 0
+	}
 	if w.quota >= 0 {
 		n = int(min(int64(n), w.quota))
 	}
 	return n
 }
 
-// refill brings a closed loop's connection back to its depth.
+// refill brings a closed loop's connection back to its depth. A batch is cut short
+// where the socket is full before all of it is made.
 //
 //go:nosplit
 func (w *worker) refill(c *conn) {
-	for {
-		n := w.room(c)
-		if n <= 0 {
-			return
-		}
+	for n := w.room(c); n > 0 && c.fd >= 0; {
 		for n > 0 && (w.maker == nil || c.queued-c.sent <= outMost) {
 			w.begin(c, 0, 0)
 			n--
@@ -73,7 +73,7 @@ func (w *worker) refill(c *conn) {
 		if c.blocked {
 			return
 		}
-		if w.flush(c); n == 0 || c.blocked {
+		if w.flush(c); c.blocked || c.closing {
 			return
 		}
 	}

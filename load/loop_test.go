@@ -31,6 +31,10 @@ func TestEveryRequestIsAnsweredOnce(t *testing.T) {
 		{"one connection", answering(goodAnswer), func(o *Options) { o.Connections = 1 }},
 		{"pipeline 8 on 16 connections", answering(goodAnswer), func(o *Options) { o.Connections, o.Pipeline = 16, 8 }},
 		{"odd pipeline", answering(goodAnswer), func(o *Options) { o.Pipeline = 7 }},
+		{"batches", answering(goodAnswer), func(o *Options) { o.Batch, o.Connections, o.Pipeline = true, 3, 7 }},
+		{"batches of a mix", answering(goodAnswer), func(o *Options) {
+			o.Mix, o.Batch, o.Pipeline, o.Requests = "50% 64KiB, 50% {\"n\":{{seq}}}", true, 16, 200
+		}},
 		{"two threads", answering(goodAnswer), func(o *Options) { o.Threads, o.Pipeline = 2, 3 }},
 		{"open loop", answering(goodAnswer), func(o *Options) { o.Rate = "20000" }},
 		{"open loop, constant, two threads", answering(goodAnswer), func(o *Options) { o.Rate, o.Arrivals, o.Threads = "20000", ArrivalsConstant, 2 }},

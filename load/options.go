@@ -27,6 +27,7 @@ type Options struct {
 	Socket      string        // path of the server's socket; a leading @ names an abstract one
 	Connections int           // connections held open
 	Pipeline    int           // requests in flight per connection; 0: 1 in a closed loop, as many as fit in an open one
+	Batch       bool          // closed loop: a connection's next Pipeline requests are sent when all before are answered
 	Rate        string        // "max", "5000", "1000..20000/60s" or "1000,2000,5000@10s"; requests per second
 	Arrivals    string        // "poisson" or "constant"; means nothing at rate max
 	Think       time.Duration // closed loop: pause between an answer and the next request
@@ -102,6 +103,14 @@ func (o *Options) Check() error {
 	rate, err := ParseRate(o.Rate)
 	if err != nil {
 		return fmt.Errorf("--rate: %w", err)
+	}
+	switch {
+	case o.Batch && !rate.Closed():
+		return fmt.Errorf("--batch means nothing at a set rate: leave it out, or say --rate max")
+	case o.Batch && o.Pipeline < 2:
+		return fmt.Errorf("--batch needs the length of a batch: say --pipeline N, from 2 on")
+	case o.Batch && o.Think > 0:
+		return fmt.Errorf("--batch and --think exclude each other: a think time begins with each answer, a batch with the last")
 	}
 	if !rate.Closed() && o.Think > 0 {
 		return fmt.Errorf("--think means nothing at a set rate: leave it out, or say --rate max")

@@ -49,6 +49,10 @@ func TestNonsenseIsRefusedInOneClearMessage(t *testing.T) {
 		{"unknown arrivals", func(o *Options) { o.Arrivals = "regular" }, "--arrivals"},
 		{"negative think time", func(o *Options) { o.Think = -1 }, "--think"},
 		{"think time in an open loop", func(o *Options) { o.Think, o.Rate = 1, "10" }, "--think"},
+		{"batches of nothing", func(o *Options) { o.Batch = true }, "--pipeline"},
+		{"batches of one", func(o *Options) { o.Batch, o.Pipeline = true, 1 }, "--pipeline"},
+		{"batches in an open loop", func(o *Options) { o.Batch, o.Pipeline, o.Rate = true, 2, "10" }, "--batch"},
+		{"batches with think time", func(o *Options) { o.Batch, o.Pipeline, o.Think = true, 2, 1 }, "--think"},
 		{"negative duration", func(o *Options) { o.Duration = -time.Second }, "--duration is -1s"},
 		{"zero duration", func(o *Options) { o.Duration = 0 }, "--duration"},
 		{"negative requests", func(o *Options) { o.Requests = -5 }, "--requests"},
@@ -102,7 +106,7 @@ func TestFlagsWordTheirOwnErrors(t *testing.T) {
 // TestChildGetsTheSameOptions: what a parent passes on is what the child reads.
 func TestChildGetsTheSameOptions(t *testing.T) {
 	o := Options{
-		Socket: "/tmp/with space", Connections: 7, Pipeline: 3, Rate: "1..20/60s", Arrivals: ArrivalsConstant,
+		Socket: "/tmp/with space", Connections: 7, Pipeline: 3, Batch: true, Rate: "1..20/60s", Arrivals: ArrivalsConstant,
 		Think: time.Millisecond, Duration: 3 * time.Second, Requests: 1 << 40, Warmup: 7 * time.Millisecond,
 		Payload: `{"a":"--b"}`, Mix: "50% ping, 50% @x/", Type: 0xf0, Protocol: "ipc", Timeout: time.Minute, Seed: math.MaxUint64,
 		Threads: 2, Spin: 9 * time.Microsecond, NoReconnect: true, MaxErrors: 0.25,

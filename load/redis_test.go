@@ -70,10 +70,10 @@ func redisTurn(tb testing.TB, socket, command string, pipeline int, requests int
 }
 
 // ourTurn makes the same requests, byte by byte.
-func ourTurn(tb testing.TB, socket, command string, pipeline int, length time.Duration) bout {
+func ourTurn(tb testing.TB, socket, command string, pipeline int, batch bool, length time.Duration) bout {
 	tb.Helper()
 	o := Defaults()
-	o.Socket, o.Protocol, o.Connections, o.Pipeline = socket, "resp", redisClients, pipeline
+	o.Socket, o.Protocol, o.Connections, o.Pipeline, o.Batch = socket, "resp", redisClients, pipeline, batch
 	o.Payload = command + " key:__rand_int__" // without -r it sends these very words
 	if command == "SET" {
 		o.Payload += " xxx"
@@ -105,9 +105,14 @@ func BenchmarkAgainstRedis(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "command\tpipeline\trequests/s\tredis-benchmark\tratio\tp50 µs\tredis-benchmark\tratio\tp99 µs\tredis-benchmark\tratio\tbooked %\tredis-benchmark\tratio\t")
 	for _, command := range []string{"SET", "GET"} {
-		for _, pipeline := range []int{1, 16} {
-			b.Run(fmt.Sprintf("%s/pipeline%d", command, pipeline), func(b *testing.B) {
-				requests := int64(ourTurn(b, socket, command, pipeline, 300*time.Millisecond).rate)
+		for _, shape := range []struct {
+			name     string
+			pipeline int
+			batch    bool
+		}{{"1", 1, false}, {"16", 16, false}, {"16 --batch", 16, true}} {
+			pipeline := shape.pipeline
+			b.Run(command+"/pipeline"+strings.ReplaceAll(shape.name, " --", ""), func(b *testing.B) {
+				requests := int64(ourTurn(b, socket, command, pipeline, shape.batch, 300*time.Millisecond).rate)
 				names := []string{"requests/s", "p50", "p99", "booked"}
 				places := redisClients * pipeline
 				ours, theirs, ratio := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
@@ -116,7 +121,7 @@ func BenchmarkAgainstRedis(b *testing.B) {
 					if turn%2 == 0 {
 						they = redisTurn(b, socket, command, pipeline, requests)
 					}
-					we = ourTurn(b, socket, command, pipeline, time.Second)
+					we = ourTurn(b, socket, command, pipeline, shape.batch, time.Second)
 					if turn%2 == 1 {
 						they = redisTurn(b, socket, command, pipeline, requests)
 					}
@@ -129,7 +134,7 @@ func BenchmarkAgainstRedis(b *testing.B) {
 					}
 				}
 				b.ReportMetric(0, "ns/op")
-				fmt.Fprintf(table, "%s\t%d\t", command, pipeline)
+				fmt.Fprintf(table, "%s\t%s\t", command, shape.name)
 				for _, name := range names {
 					r := median(ratio[name])
 					fmt.Fprintf(table, "%.0f\t%.0f\t%.3f\t", median(ours[name]), median(theirs[name]), r)

@@ -162,8 +162,9 @@ type Load struct {
 	Arrivals        string      `json:"arrivals,omitempty"`
 	Connections     int         `json:"connections"`
 	Pipeline        int         `json:"pipeline"`
-	OfferedRPS      *float64    `json:"offered_rps"`  // nil in a closed loop
-	AchievedRPS     *float64    `json:"achieved_rps"` // bare slices; nil when invalid
+	Batch           bool        `json:"batch,omitempty"` // all of Pipeline is sent at once
+	OfferedRPS      *float64    `json:"offered_rps"`     // nil in a closed loop
+	AchievedRPS     *float64    `json:"achieved_rps"`    // bare slices; nil when invalid
 	AchievedRange   *[2]float64 `json:"achieved_interval,omitempty"`
 	PayloadBytes    int         `json:"payload_bytes"`
 	Requests        Counts      `json:"requests"`

@@ -19,7 +19,7 @@ func clientLoad(o *load.Options, quoted *stats.Client, counts results.Counts, le
 	kinds, _ := o.Kinds()
 	achieved := quoted.RPS()
 	l := &results.Load{
-		Loop: "closed", Connections: o.Connections, Pipeline: max(1, o.Pipeline),
+		Loop: "closed", Connections: o.Connections, Pipeline: max(1, o.Pipeline), Batch: o.Batch,
 		PayloadBytes: payload, Requests: counts,
 		AchievedRPS: &achieved, GeneratorCPUPct: quoted.GeneratorPct(), Kinds: kinds,
 	}

@@ -46,7 +46,7 @@ func recordHeader(o *load.Options, began time.Time) record.Header {
 		StartedAt: began.UTC().Format(time.RFC3339), Command: os.Args,
 		Environment: gateway.ReadEnvironment(),
 		Socket:      o.Socket, Protocol: o.Protocol,
-		Connections: o.Connections, Pipeline: o.Pipeline, Rate: o.Rate, Arrivals: o.Arrivals,
+		Connections: o.Connections, Pipeline: o.Pipeline, Batch: o.Batch, Rate: o.Rate, Arrivals: o.Arrivals,
 		Seed: o.Seed, WarmupNs: o.Warmup.Nanoseconds(), MaxErrors: o.MaxErrors, Payload: payload,
 	}
 	kinds, _ := o.Kinds()

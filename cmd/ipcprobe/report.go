@@ -112,7 +112,7 @@ func resultOfRecord(rec *record.Recording) *results.Result {
 	h, end := &rec.Header, &rec.End
 	s := &load.Summary{
 		Options: load.Options{
-			Socket: h.Socket, Protocol: h.Protocol, Connections: h.Connections, Pipeline: h.Pipeline,
+			Socket: h.Socket, Protocol: h.Protocol, Connections: h.Connections, Pipeline: h.Pipeline, Batch: h.Batch,
 			Rate: h.Rate, Arrivals: h.Arrivals, Seed: h.Seed, MaxErrors: h.MaxErrors,
 			Warmup: time.Duration(h.WarmupNs),
 		},

@@ -69,6 +69,7 @@ func differLoad(a, b *results.Load) []results.RunDifference {
 	}
 	add("connections", strconv.Itoa(a.Connections), strconv.Itoa(b.Connections))
 	add("pipeline", strconv.Itoa(a.Pipeline), strconv.Itoa(b.Pipeline))
+	add("batch by batch", strconv.FormatBool(a.Batch), strconv.FormatBool(b.Batch))
 	add("payload", strconv.Itoa(a.PayloadBytes)+" bytes", strconv.Itoa(b.PayloadBytes)+" bytes")
 	add("kinds of requests", kinds(a), kinds(b))
 	return out

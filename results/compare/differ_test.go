@@ -50,6 +50,7 @@ func TestEachDifferenceIsNamed(t *testing.T) {
 		{"arrivals", func(r *results.Result) { r.Load.Arrivals = "constant" }},
 		{"connections", func(r *results.Result) { r.Load.Connections = 8 }},
 		{"pipeline", func(r *results.Result) { r.Load.Pipeline = 2 }},
+		{"batch by batch", func(r *results.Result) { r.Load.Batch = true }},
 		{"payload", func(r *results.Result) { r.Load.PayloadBytes = 65 }},
 		{"kinds of requests", func(r *results.Result) { r.Load.Kinds = []results.KindLoad{{Name: "ping", SharePct: 100}} }},
 		{"load", func(r *results.Result) { r.Load = nil }},

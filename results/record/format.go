@@ -54,6 +54,7 @@ type Header struct {
 	Protocol    string              `json:"protocol"`
 	Connections int                 `json:"connections"`
 	Pipeline    int                 `json:"pipeline"`
+	Batch       bool                `json:"batch,omitempty"`
 	Rate        string              `json:"rate"` // as --rate takes it
 	Arrivals    string              `json:"arrivals"`
 	Seed        uint64              `json:"seed"`

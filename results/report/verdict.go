@@ -183,6 +183,9 @@ func inFlight(l *results.Load) string {
 	s := plural(int64(l.Connections), "connection")
 	if l.Pipeline > 1 {
 		s += " with " + count(int64(l.Pipeline)) + " in flight on each"
+		if l.Batch {
+			s += ", batch by batch"
+		}
 	}
 	return s
 }

@@ -86,6 +86,7 @@ func TestHowFast(t *testing.T) {
 	}{
 		"closed loop": {func(r *results.Result) {}, "ipc-gateway answers 41,300 requests/s on 4 connections (closed loop); half are back within 92.2 µs, 99 % within "},
 		"pipelined":   {func(r *results.Result) { r.Load.Pipeline = 8 }, "on 4 connections with 8 in flight on each (closed loop)"},
+		"in batches":  {func(r *results.Result) { r.Load.Pipeline, r.Load.Batch = 8, true }, "with 8 in flight on each, batch by batch (closed loop)"},
 		"falls behind": {func(r *results.Result) { r.Load.OfferedRPS, r.Load.Arrivals = ptr(50_000.0), "constant" },
 			"falls behind: of 50,000 requests/s offered it answers 41,300 (open loop, constant arrivals, 4 connections)"},
 		"errors":           {func(r *results.Result) { r.Load.Requests.Error = 41_299 }, "; 9.1 % failed."},
