@@ -30,7 +30,6 @@ const (
 type Observation struct {
 	Begin    int64  // entry of the system call; 0 when the probe has none
 	At       int64  // the moment that Kind names
-	End      int64  // the call returns; 0 when the probe has none
 	Cookie   uint64 // the client socket's cookie: Connection.Cookie
 	Position uint64 // cursor behind the last byte of this event
 	Bytes    uint32 // bytes of this event

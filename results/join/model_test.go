@@ -224,10 +224,10 @@ func (c *modelConnection) answer() {
 	c.answered += c.part(c.records[last].InEnd - old)
 	begin := c.now
 	c.now += 100 + c.rng.Int64N(2_000)
-	// The last sk_data_ready and the return may come late, when the client has
+	// The return may come late, when the client has
 	// read the answer already.
 	late := c.now + c.rng.Int64N(80_000)
-	c.emit(results.Answered, results.Observation{Begin: begin, At: late, End: late + 500}, old, c.answered)
+	c.emit(results.Answered, results.Observation{Begin: begin, At: late}, old, c.answered)
 }
 
 func (c *modelConnection) read(done, goal int) int {
