@@ -172,11 +172,16 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 static __always_inline void handle_client_recv(struct cpu *cpu, struct account *account,
 					       struct sock *sk, int bytes)
 {
-	struct end *end = end_of(sk, 0);
 	struct thread *thread = this_thread(0);
 	struct record *record;
+	struct end *end;
 
-	if (!end || !thread || !thread->rested) {
+	if (!thread || !thread->rested) {
+		account->filtered++;
+		return;
+	}
+	end = end_of(sk, 0);
+	if (!end) {
 		account->filtered++;
 		return;
 	}
