@@ -20,8 +20,8 @@ var machine = func() (set unix.CPUSet) {
 // cpuBits is more than the number of any CPU that a set can hold.
 const cpuBits = 1024
 
-// apart gives a process a CPU to itself and all others to this one; with only one
-// they share it.
+// apart gives a process a CPU to itself and all others to this one until the test's
+// end; with only one they share it.
 func apart(t *testing.T, pid int) {
 	t.Helper()
 	if machine.Count() < 2 {
@@ -35,6 +35,7 @@ func apart(t *testing.T, pid int) {
 	}
 	place(t, pid, own)
 	place(t, os.Getpid(), rest)
+	t.Cleanup(func() { place(t, os.Getpid(), machine) })
 }
 
 // together has both on one CPU. Afterwards this process has all again.

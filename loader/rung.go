@@ -18,7 +18,7 @@ import (
 // are seen from tracepoints on all of them.
 type Rung string
 
-// The ladder. Every rung but the last gives the same figures.
+// The ladder. Every rung but the last gives the same figures, to some hundred ns.
 const (
 	TPBTF Rung = "tp_btf" // the socket's own tracepoints
 	// Tracepoint is TPBTF's tracepoints by way of perf events, where programs on raw

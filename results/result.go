@@ -368,8 +368,8 @@ const (
 // sampling are the programs that take stacks.
 var sampling = map[string]bool{"cpu_sample": true, "off_cpu_stack": true, "call_stack": true}
 
-// Bearable says whether so little was lost, of each program's own events, that the
-// rest stands for the whole. Another user of BPF on the machine can cost an event now
+// Bearable says whether so little was lost, of each program's own events (what it
+// filtered is others'), that the rest stands for the whole. Another user of BPF on the machine can cost an event now
 // and then: the kernel starts no program of perf's on a CPU inside another's.
 func (l *Loss) Bearable() bool {
 	for i := range l.Programs {
@@ -377,7 +377,7 @@ func (l *Loss) Bearable() bool {
 		if sampling[p.Name] {
 			most = lossOfSampling
 		}
-		if float64(p.Lost) > most*float64(p.Seen) {
+		if float64(p.Lost) > most*float64(p.Emitted+p.Lost) {
 			return false
 		}
 	}

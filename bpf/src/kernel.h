@@ -20,7 +20,7 @@
 #ifndef IPCPROBE_KERNEL_H
 #define IPCPROBE_KERNEL_H
 
-#define RUNG_TP_BTF	1 /* tracepoints sk_data_ready and two others, Linux 6.3 */
+#define RUNG_TP_BTF	1 /* the sockets' own tracepoints, Linux 6.3 */
 #define RUNG_FENTRY	2 /* trampolines on the functions around them, Linux 5.5 */
 #define RUNG_KPROBE	3 /* breakpoints on the same functions */
 #define RUNG_SYSCALL	4 /* system calls alone: when bytes are queued is not seen */

@@ -146,9 +146,12 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 		return;
 	}
 	end->out += bytes;
-	/* Its sk_data_ready was lost and counted, or came before the probes did. */
 	if (!thread) {
-		account->filtered++;
+		/* Untyped: its sk_data_ready was lost and counted, or came before us. */
+		if (TYPED || RUNG == RUNG_SYSCALL)
+			account->lost++;
+		else
+			account->filtered++;
 		return;
 	}
 	if (RUNG == RUNG_SYSCALL) { /* not seen: when they were queued */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * What the probes remember between two events: of a thread in task storage, of
- * a socket in socket storage, of a CPU in a per-CPU array. Nothing of a thread
+ * a socket in socket storage, of a CPU in an array. Nothing of a thread
  * or socket is kept per CPU, because threads move. Untyped programs keep threads
  * and sockets in hash maps.
  */

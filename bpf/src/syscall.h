@@ -91,15 +91,32 @@ static __always_inline void count_for_thread(struct thread *thread, __u32 number
 		__sync_fetch_and_add(&call->failed, 1);
 }
 
+/*
+ * Whom the client woke before this send is no matter of it: an interrupt that wakes
+ * somebody can come upon the end of the send before.
+ */
+static __always_inline void begin_client_send(void)
+{
+#if TYPED
+	struct thread *thread = this_thread(0);
+
+	if (thread)
+		thread->ready_ns = 0;
+#endif
+}
+
 /* The thread that enters the call; NULL where nobody counts it. */
 static __always_inline struct thread *handle_sys_enter(struct cpu *cpu, __u64 number)
 {
 	struct account *account = &cpu->accounts[PROGRAM_SYS_ENTER];
 	struct thread *thread;
+	__u32 tgid = current_tgid();
 
 	account->seen++;
-	if (!is_target(current_tgid())) {
+	if (!is_target(tgid)) {
 		account->filtered++;
+		if (tgid == client_tgid && sends(number))
+			begin_client_send();
 		return NULL;
 	}
 	thread = this_thread(CREATE);

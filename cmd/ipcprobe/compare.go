@@ -146,6 +146,9 @@ func (o *compareOptions) checkLive(flags *pflag.FlagSet, args []string) error {
 			return fmt.Errorf("--%s means nothing here: --socket-a, --socket-b, --slice and --quads decide", name)
 		}
 	}
+	if o.load.Batch {
+		return errors.New("--batch means nothing here: both builds get requests at one set rate")
+	}
 	for i, name := range []string{"--a", "--b"} {
 		words, err := splitWords(o.commands[i])
 		if err != nil {

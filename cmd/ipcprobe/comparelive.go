@@ -87,7 +87,7 @@ func newDuel(ctx context.Context, o *compareOptions, stderr io.Writer) (*duel, e
 	} else if o.probed < 0 {
 		d.warnings = append(d.warnings, "nothing was probed, so changes are not explained: "+why.Error())
 	}
-	folder, err := newScratch("")
+	folder, err := newScratch()
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the builds' sockets: %w", err)
 	}

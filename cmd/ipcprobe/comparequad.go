@@ -265,7 +265,7 @@ func (d *duel) probe(p pair, q *compare.Quad) error {
 		if err != nil {
 			return err
 		}
-		if m.join.Requests() == 0 || m.loss == nil || m.loss.Lost > 0 {
+		if m.join.Requests() == 0 || m.loss == nil || !m.loss.Bearable() {
 			return nil
 		}
 		seen[side] = m

@@ -137,7 +137,7 @@ func (h *heapPhase) startLoad(ctx context.Context, rate string, requests int64) 
 	h.m.awaitTarget(ctx, h.stderr)
 	o := *h.m.options
 	l := *o.load
-	l.Rate, l.Think, l.Requests, l.Warmup = rate, 0, requests, 0
+	l.Rate, l.Think, l.Batch, l.Requests, l.Warmup = rate, 0, false, requests, 0
 	l.Duration = time.Hour // the phase ends it
 	o.load = &l
 	generator, _, err := startLoad(ctx, &o, h.m.server)

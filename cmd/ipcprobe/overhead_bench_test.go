@@ -202,7 +202,7 @@ func compareWholeRuns(b *testing.B, server int, socket string, n int) {
 				alone = witnessLoad(b, socket)
 				continue
 			}
-			m, line = witnessRun(b, server, socket, 3)
+			m, line = witnessRun(b, server, socket, 3, 16, 1)
 		}
 		from, to := m.slices[0].Start, m.slices[len(m.slices)-1].End
 		rate = append(rate, line.rate(from, to))
@@ -235,9 +235,9 @@ func loadAside(b *testing.B, args ...string) {
 }
 
 // witnessRun is what a plainclient saw beside `ipcprobe run`.
-func witnessRun(b *testing.B, server int, socket string, budget float64) (*measurement, *timeline) {
-	w := startWitness(b, socket, 1)
-	m, err := runHere(server, false, budget, "--connections", "16", "--duration", "10s")
+func witnessRun(b *testing.B, server int, socket string, budget float64, own, outside int) (*measurement, *timeline) {
+	w := startWitness(b, socket, outside)
+	m, err := runHere(server, false, budget, "--connections", strconv.Itoa(own), "--duration", "10s")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func startReference(ctx context.Context, o *runOptions) (*server, error) {
 	if _, err := os.Stat(program); err != nil {
 		return nil, fmt.Errorf("start the reference gateway: %s is not there; build it with `make build`, or measure a server of yours with --pid or -- COMMAND", program)
 	}
-	folder, err := newScratch("")
+	folder, err := newScratch()
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the reference gateway's socket: %w", err)
 	}

@@ -5,23 +5,24 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"syscall"
 	"time"
 )
 
-// scratchPrefix begins the names of our folders for sockets and the like.
-const scratchPrefix = "ipcprobe-"
+// scratchName is that of a folder for sockets, as os.MkdirTemp makes it.
+var scratchName = regexp.MustCompile(`^ipcprobe-[0-9]+$`)
 
-// scratchStale is when an empty one belongs to nobody who still runs: each is filled
-// at once.
+// scratchStale is when an empty one belongs to nobody who still runs: a server puts
+// its socket there at once.
 const scratchStale = time.Minute
 
-// newScratch makes a folder that only this user may enter. The caller removes it, and
-// whoever is killed by SIGKILL can't: what such a one has left is removed here.
-func newScratch(purpose string) (string, error) {
+// newScratch makes a folder for servers' sockets that only this user may enter. The
+// caller removes it, and whoever is killed by SIGKILL can't: what such a one has left
+// is removed here.
+func newScratch() (string, error) {
 	sweepScratch(os.TempDir(), time.Now())
-	return os.MkdirTemp("", scratchPrefix+purpose)
+	return os.MkdirTemp("", "ipcprobe-")
 }
 
 // sweepScratch removes this user's empty folders of ours that are old; root's may have
@@ -33,7 +34,7 @@ func sweepScratch(folder string, now time.Time) {
 		return
 	}
 	for _, entry := range entries {
-		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), scratchPrefix) {
+		if !entry.IsDir() || !scratchName.MatchString(entry.Name()) {
 			continue
 		}
 		info, err := entry.Info()

@@ -25,20 +25,22 @@ func TestOnlyOldEmptyFoldersOfOursAreSwept(t *testing.T) {
 		}
 	}
 	place("ipcprobe-1", old)
-	place("ipcprobe-fresh", now)
+	place("ipcprobe-2", now)
+	place("ipcprobe-out", old)
+	place("ipcprobe-massif-3", old)
 	place("ipcprobes", old)
-	place("ipcprobe-full", old)
-	if err := os.WriteFile(filepath.Join(folder, "ipcprobe-full", "socket"), nil, 0o600); err != nil {
+	place("ipcprobe-4", old)
+	if err := os.WriteFile(filepath.Join(folder, "ipcprobe-4", "socket"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chtimes(filepath.Join(folder, "ipcprobe-full"), old, old); err != nil {
+	if err := os.Chtimes(filepath.Join(folder, "ipcprobe-4"), old, old); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "ipcprobe-file"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "ipcprobe-5"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	place("elsewhere", old)
-	if err := os.Symlink(filepath.Join(folder, "elsewhere"), filepath.Join(folder, "ipcprobe-link")); err != nil {
+	if err := os.Symlink(filepath.Join(folder, "elsewhere"), filepath.Join(folder, "ipcprobe-6")); err != nil {
 		t.Fatal(err)
 	}
 	sweepScratch(folder, now)
@@ -50,7 +52,7 @@ func TestOnlyOldEmptyFoldersOfOursAreSwept(t *testing.T) {
 	for _, entry := range entries {
 		left = append(left, entry.Name())
 	}
-	want := []string{"elsewhere", "ipcprobe-file", "ipcprobe-fresh", "ipcprobe-full", "ipcprobe-link", "ipcprobes"}
+	want := []string{"elsewhere", "ipcprobe-2", "ipcprobe-4", "ipcprobe-5", "ipcprobe-6", "ipcprobe-massif-3", "ipcprobe-out", "ipcprobes"}
 	if !slices.Equal(left, want) {
 		t.Errorf("left: %q, want %q", left, want)
 	}

@@ -67,7 +67,7 @@ func (o *rateOptions) check(flags *pflag.FlagSet) (err error) {
 	if flags.Changed("search") && flags.Changed("curve") {
 		return errors.New("--search and --curve exclude each other; run one after the other")
 	}
-	for _, name := range []string{"rate", "duration", "requests", "think", "warmup"} {
+	for _, name := range []string{"rate", "duration", "requests", "think", "batch", "warmup"} {
 		if flags.Changed(name) {
 			return fmt.Errorf("--%s means nothing beside --search and --curve, which choose it; --search-time says how long they may take", name)
 		}

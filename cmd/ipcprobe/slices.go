@@ -150,16 +150,16 @@ func (d *driver) waitForTape(ctx context.Context, length time.Duration) error {
 		if err != nil {
 			return err
 		}
-		if d.probes.TapeUsedPct() > tapeFull {
-			d.shortened++
-			return nil
-		}
 		left := time.Until(over)
 		if left <= 0 {
 			return nil
 		}
 		if err := d.wait(ctx, min(left, pause)); err != nil {
 			return err
+		}
+		if d.probes.TapeUsedPct() > tapeFull {
+			d.shortened++
+			return nil
 		}
 	}
 }

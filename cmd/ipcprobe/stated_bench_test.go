@@ -19,9 +19,10 @@ import (
 // compared, bare and probed, by the same arithmetic, on counts that have nothing in
 // common. Ten runs (IPCPROBE_ROUNDS) of each of these, on both servers:
 //
-// `run` with 16 connections of its own states the loss of throughput. The outside
-// client has one connection beside them; the server takes its requests in turn with
-// the others, and slows for all alike.
+// `run` with 8 connections of its own states the loss of throughput. The outside
+// client has as many beside them: the server takes the requests of all in turn, and
+// slows for all alike. With one connection it would be no measure of what the others
+// lose: a lone client waits behind all of them.
 //
 // `run --no-load` states the rise of the server's CPU time an answer, and takes the
 // number of answers from a probe. The outside client makes all the load, on 16
@@ -79,7 +80,7 @@ func compareStated(b *testing.B, number, server int, socket string, noLoad bool,
 		}
 		line = w.stop(b)
 	} else {
-		m, line = witnessRun(b, server, socket, budget)
+		m, line = witnessRun(b, server, socket, budget, 8, 8)
 	}
 	log.stop()
 	seen := make([]results.Slice, len(m.slices))

@@ -147,7 +147,7 @@ func rateText(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 6
 func suiteLoadFlags(to *pflag.FlagSet) *load.Options {
 	all := pflag.NewFlagSet("load", pflag.ContinueOnError)
 	o := load.Flags(all)
-	decided := []string{"rate", "duration", "requests", "think"}
+	decided := []string{"rate", "duration", "requests", "think", "batch"}
 	all.VisitAll(func(f *pflag.Flag) {
 		if !slices.Contains(decided, f.Name) {
 			to.AddFlag(f)

@@ -48,7 +48,7 @@ func (v *valgrind) command(target []string) ([]string, error) {
 	if !v.wanted {
 		return target, nil
 	}
-	folder, err := newScratch("massif-")
+	folder, err := os.MkdirTemp("", "ipcprobe-massif-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for massif.out: %w", err)
 	}
