@@ -113,6 +113,12 @@ func TestAccountOfOneConnection(t *testing.T) {
 			}
 		}, 5, nil, 0, 0, 0},
 		{"taken an instant before it was queued", func(s *scene) { s.of(results.Taken, 1).At = 20_900 }, 5, nil, 0, 0, 0},
+		{"queued when the client was back on its CPU, long after it was taken", func(s *scene) {
+			s.of(results.Queued, 1).At = s.of(results.Taken, 1).At + inversion + 1
+		}, 5, nil, 0, 0, 1},
+		{"taken before it was sent", func(s *scene) {
+			s.of(results.Taken, 1).At = s.in.Requests[1].Sent - inversion
+		}, 0, map[Reason]int64{Order: 5}, 0, 0, 0},
 		{"the probes can't see queueing, and a recv is lost", func(s *scene) {
 			s.dropAll(results.Queued)
 			s.in.Unqueued = true
