@@ -136,8 +136,9 @@ static __always_inline __u64 queued_at(struct thread *thread, struct sock *sk, i
 static __always_inline void handle_client_send(struct cpu *cpu, struct account *account,
 					       struct sock *sk, int bytes)
 {
-	/* Where sk_data_ready is not seen, nothing has made it yet. */
-	struct thread *thread = this_thread(TYPED || RUNG == RUNG_SYSCALL ? CREATE : 0);
+	/* Where sk_data_ready is not seen, nothing has made the thread's state yet. */
+	const int first = TYPED || RUNG == RUNG_SYSCALL;
+	struct thread *thread = this_thread(first ? CREATE : 0);
 	struct end *end = client_end(sk);
 	struct record *record;
 
@@ -147,10 +148,9 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 	}
 	end->out += bytes;
 	if (!thread) {
-		/* Untyped: its sk_data_ready was lost and counted, or came before us. */
-		if (TYPED || RUNG == RUNG_SYSCALL)
+		if (first)
 			account->lost++;
-		else
+		else /* its sk_data_ready was lost and counted, or came before us */
 			account->filtered++;
 		return;
 	}
