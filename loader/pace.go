@@ -17,21 +17,19 @@ const (
 
 // Drain makes room for samples where the ring is half full, looks for code that the
 // target has loaded meanwhile, and sees that a first slice takes no more stacks than
-// it should. Call it as the probes come on, and again after the pause that it
-// returns; it costs a look at shared memory when there is nothing to do.
+// it should. Call it when Count is on, and again after the pause that it returns; it
+// costs a look at shared memory when there is nothing to do.
 func (p *Probes) Drain() (pause time.Duration, err error) {
-	length := time.Duration(monotonic() - p.began)
-	if length < pauseLeast {
+	length := time.Duration(monotonic() - p.counted.begin)
+	if length < pauseLeast { // nothing is known yet of how fast anything fills
 		return pauseLeast, nil
 	}
-	c := &p.counted
-	first := p.sampler != nil && !c.known && time.Duration(monotonic()-c.begin) < thinAfter
 	if err := p.refreshOnMisses(); err != nil {
 		return 0, err
 	}
 	full := p.TapeUsedPct() / 100
 	if p.sampler != nil {
-		if err := p.thinOut(); err != nil {
+		if err := p.thinOut(length); err != nil {
 			return 0, err
 		}
 		ring := p.sampler.reader
@@ -48,9 +46,6 @@ func (p *Probes) Drain() (pause time.Duration, err error) {
 	}
 	if p.tables != nil && p.misses() != p.tables.missed {
 		pause = min(pause, p.tables.patience)
-	}
-	if first {
-		pause = pauseLeast
 	}
 	return max(pause, pauseLeast), nil
 }

@@ -17,44 +17,42 @@ var machine = func() (set unix.CPUSet) {
 	return set
 }()
 
-// cpuBits is more than the number of any CPU that a set can hold.
-const cpuBits = 1024
-
-// apart gives a process a CPU to itself and all others to this one until the test's
-// end; with only one they share it.
+// apart gives a process the last CPU to itself and all others to this one until the
+// test's end; with only one they share it.
 func apart(t *testing.T, pid int) {
 	t.Helper()
 	if machine.Count() < 2 {
 		return
 	}
-	own, rest := one(), machine
-	for cpu := range cpuBits {
-		if own.IsSet(cpu) {
-			rest.Clear(cpu)
-		}
-	}
-	place(t, pid, own)
-	place(t, os.Getpid(), rest)
-	t.Cleanup(func() { place(t, os.Getpid(), machine) })
+	own, rest := unix.CPUSet{}, machine
+	own.Set(lastCPU())
+	rest.Clear(lastCPU())
+	move(t, pid, own, rest)
 }
 
-// together has both on one CPU. Afterwards this process has all again.
+// together has both on the last CPU.
 func together(t *testing.T, pid int) {
 	t.Helper()
-	place(t, pid, one())
-	place(t, os.Getpid(), one())
+	var one unix.CPUSet
+	one.Set(lastCPU())
+	move(t, pid, one, one)
+}
+
+// move places a process, and this one until the test's end.
+func move(t *testing.T, pid int, theirs, ours unix.CPUSet) {
+	t.Helper()
+	place(t, pid, theirs)
+	place(t, os.Getpid(), ours)
 	t.Cleanup(func() { place(t, os.Getpid(), machine) })
 }
 
-// one is the last CPU of the machine.
-func one() (set unix.CPUSet) {
-	for cpu := cpuBits - 1; cpu >= 0; cpu-- {
-		if machine.IsSet(cpu) {
-			set.Set(cpu)
-			break
-		}
+// lastCPU is the highest number in machine.
+func lastCPU() int {
+	cpu := 1023 // no set holds a higher one
+	for !machine.IsSet(cpu) {
+		cpu--
 	}
-	return set
+	return cpu
 }
 
 // place moves all threads of a process. One that begins meanwhile goes where the

@@ -60,7 +60,6 @@ type Probes struct {
 	links    []link.Link
 	sampler  *sampler
 	attached bool
-	began    int64  // of the slice, CLOCK_MONOTONIC, ns
 	slice    uint32 // counts Attach
 	counted  counted
 	tables   *tables // nil: no stacks are taken
@@ -161,7 +160,6 @@ func (p *Probes) Attach() error {
 		}
 		p.links = append(p.links, l)
 	}
-	p.began = monotonic()
 	if p.sampler == nil {
 		return nil
 	}

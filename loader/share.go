@@ -21,9 +21,6 @@ type counted struct {
 	known      bool      // from the slice before
 }
 
-// thinAfter is what a first slice has seen when its shares are looked at.
-const thinAfter = 5 * time.Millisecond
-
 // noStacks is OFF_CPU_NONE and CALL_NONE of bpf/src.
 const noStacks = 32
 
@@ -53,11 +50,11 @@ func (p *Probes) tellShifts() error {
 }
 
 // thinOut lowers the shares of a first slice that has more events than were guessed:
-// of a million calls a second one in 64 would cost the target some percent.
-func (p *Probes) thinOut() error {
+// of a million calls a second one in 64 would cost the target some percent. length is
+// how long it has counted.
+func (p *Probes) thinOut(length time.Duration) error {
 	c := &p.counted
-	length := time.Duration(monotonic() - c.begin)
-	if c.known || c.begin == 0 || length < thinAfter {
+	if c.known {
 		return nil
 	}
 	seen, err := p.forStacks()

@@ -47,8 +47,8 @@ func complete(end bpf.ProbeUnwindEnd) bool {
 	return false
 }
 
-// While the probes are on, the mappings are looked up again this soon after a walk
-// missed one. A library that is loaded and unloaded again and again may not be there
+// While the probes are on, the mappings are looked up again at the first look (see
+// Drain) that is this long behind the one before, if a walk has missed one. A library that is loaded and unloaded again and again may not be there
 // just when somebody looks, so this is tried some times; then later and later where
 // it changes nothing, because code that is in no table may stay so.
 const (
