@@ -105,15 +105,14 @@ func (o *Options) Check() error {
 		return fmt.Errorf("--rate: %w", err)
 	}
 	switch {
+	case !rate.Closed() && o.Think > 0:
+		return fmt.Errorf("--think means nothing at a set rate: leave it out, or say --rate max")
 	case o.Batch && !rate.Closed():
 		return fmt.Errorf("--batch means nothing at a set rate: leave it out, or say --rate max")
 	case o.Batch && o.Pipeline < 2:
 		return fmt.Errorf("--batch needs the length of a batch: say --pipeline N, from 2 on")
 	case o.Batch && o.Think > 0:
 		return fmt.Errorf("--batch and --think exclude each other: a think time begins with each answer, a batch with the last")
-	}
-	if !rate.Closed() && o.Think > 0 {
-		return fmt.Errorf("--think means nothing at a set rate: leave it out, or say --rate max")
 	}
 	codec, err := wire.Parse(o.Protocol)
 	if err != nil {

@@ -369,8 +369,9 @@ const (
 var sampling = map[string]bool{"cpu_sample": true, "off_cpu_stack": true, "call_stack": true}
 
 // Bearable says whether so little was lost, of each program's own events (what it
-// filtered is others'), that the rest stands for the whole. Another user of BPF on the machine can cost an event now
-// and then: the kernel starts no program of perf's on a CPU inside another's.
+// filtered is others'), that the rest stands for the whole. Another user of BPF on the
+// machine can cost an event now and then: the kernel starts no program of perf's on a
+// CPU inside another's.
 func (l *Loss) Bearable() bool {
 	for i := range l.Programs {
 		p, most := &l.Programs[i], lossBearable

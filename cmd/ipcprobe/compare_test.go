@@ -68,6 +68,7 @@ func TestCompareRefusesWhatMakesNoSense(t *testing.T) {
 		{"--a x --b y --probed 99", "--probed is 99"},
 		{"--a x --b y --slice 1ms", "--slice is 1ms"},
 		{"--a x --b y --socket s", "--socket means nothing here"},
+		{"--a x --b y --batch --pipeline 4", "--batch means nothing here"},
 		{"--a x --b y --duration 3s", "--duration means nothing here"},
 		{"--a x --b y --rate 1..9/3s", "quads need one rate"},
 		{"--a x --b y --connections 0", "--connections is 0"},

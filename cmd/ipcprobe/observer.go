@@ -125,13 +125,13 @@ func (o *observer) slice(ctx context.Context, mode results.Mode, length time.Dur
 	return s, waitErr
 }
 
-// wait lets time pass; its error says what ended it early.
+// wait is a pass with nothing to drain.
 func (o *observer) wait(ctx context.Context, length time.Duration) error {
 	return o.pass(ctx, length, false)
 }
 
-// pass does so too, looks at the backlog meanwhile, and drains the probes if they
-// are on.
+// pass lets time pass, looks at the backlog meanwhile, and drains the probes if they
+// count; its error says what ended it early.
 func (o *observer) pass(ctx context.Context, length time.Duration, drains bool) error {
 	over := time.NewTimer(length)
 	defer over.Stop()

@@ -184,6 +184,7 @@ func TestSearchesRefuse(t *testing.T) {
 		"a search and a curve":             {[]string{"--search", "p99<1ms", "--curve", "5"}, "exclude each other"},
 		"a rate beside a search":           {[]string{"--search", "p99<1ms", "--rate", "100"}, "--rate means nothing"},
 		"a duration beside a curve":        {[]string{"--curve", "5", "--duration", "1s"}, "--duration means nothing"},
+		"batches":                          {[]string{"--search", "p99<1ms", "--batch", "--pipeline", "4"}, "--batch means nothing"},
 		"a think time":                     {[]string{"--search", "p99<1ms", "--think", "1ms"}, "--think means nothing"},
 		"too few steps":                    {[]string{"--curve", "2"}, "between 3 and 50"},
 		"no time":                          {[]string{"--curve", "5", "--search-time", "1s"}, "between 5s and 1h"},

@@ -224,8 +224,7 @@ func (c *modelConnection) answer() {
 	c.answered += c.part(c.records[last].InEnd - old)
 	begin := c.now
 	c.now += 100 + c.rng.Int64N(2_000)
-	// The return may come late, when the client has
-	// read the answer already.
+	// The return may come late, when the client has read the answer already.
 	late := c.now + c.rng.Int64N(80_000)
 	c.emit(results.Answered, results.Observation{Begin: begin, At: late}, old, c.answered)
 }
