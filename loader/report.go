@@ -19,6 +19,9 @@ func (p *Probes) Stacks(kernel *symbol.Kernel, process *symbol.Process) []result
 		return nil
 	}
 	kernel.Mark(p.code())
+	if p.tables != nil {
+		process.Remember(p.tables.mapped(p.options.Target))
+	}
 	var named []results.Stack
 	for _, s := range p.sampler.samples.stacks.list {
 		named = append(named, name(s, kernel, process))

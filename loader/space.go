@@ -46,18 +46,21 @@ type space struct {
 	of   []*object         // of each in list; nil for anonymous memory
 }
 
-// read looks the mappings up again and compiles the objects that are new.
+// read looks the mappings up again and compiles the objects that are new. Changed
+// says that the walk has to know of it.
 func (s *space) read(t *tables) (changed bool, err error) {
 	list, err := mapping.Read(s.pid)
 	if err != nil || len(list) == 0 || slices.Equal(list, s.now) {
 		return false, err // a process that is ending has no mappings: keep what is known
 	}
 	s.now = list
+	if list = s.withGone(slices.Clone(list)); slices.Equal(list, s.list) {
+		return false, nil // something is gone, and keeps its place
+	}
 	known := make(map[mapping.Mapping]*object)
 	for i, m := range s.list {
 		known[m] = s.of[i]
 	}
-	list = s.withGone(list)
 	of := make([]*object, len(list))
 	opened := make(map[string]*object) // files, each once for all its new mappings
 	for i, m := range list {

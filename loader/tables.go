@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipcprobe/ipcprobe/bpf"
+	"github.com/ipcprobe/ipcprobe/loader/mapping"
 	"github.com/ipcprobe/ipcprobe/loader/unwind"
 )
 
@@ -46,7 +47,6 @@ type tables struct {
 	looked   int64         // when mappings were last looked up, ns
 	missed   uint64        // walks that had ended for want of one by then
 	patience time.Duration // before they are looked up for that again
-	inVain   int           // looks for that in a row that changed nothing
 }
 
 func newTables() *tables {
@@ -96,6 +96,14 @@ func (t *tables) follow(pid int) error {
 		return err
 	}
 	return t.publish()
+}
+
+// mapped is what is known of a process's mappings, with those that are gone.
+func (t *tables) mapped(pid int) []mapping.Mapping {
+	if s := t.processes[pid]; s != nil {
+		return s.list
+	}
+	return nil
 }
 
 // publish writes new rows and rules, then the mappings of all processes where no

@@ -247,7 +247,7 @@ func TestStacksFromAnywhereAreWhole(t *testing.T) {
 		{"signals", 400, loop, []string{"peer_handler", "peer_signals"}},
 		{"sigaltstack", 400, loop, []string{"peer_handler", "peer_signals"}},
 		{"load", 4000, loop, []string{"library_leaf"}},
-		{"lazy", 400, loop, []string{"ld-linux-x86-64.so.2", "library_resolve"}},
+		{"lazy", 4000, loop, []string{"ld-linux-x86-64.so.2", "library_resolve"}},
 		{"contexts", 400, "", []string{"peer_coroutine"}},
 		{"threads", 400, "", []string{"peer_short|peer_threads|clone3"}},
 		{"in-thread", 400, loop, []string{"start_thread"}},

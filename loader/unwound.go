@@ -48,13 +48,15 @@ func complete(end bpf.ProbeUnwindEnd) bool {
 }
 
 // While the probes are on, the mappings are looked up again at the first look (see
-// Drain) that is this long behind the one before, if a walk has missed one. A library that is loaded and unloaded again and again may not be there
-// just when somebody looks, so this is tried some times; then later and later where
-// it changes nothing, because code that is in no table may stay so.
+// Drain) that is lookSoon behind the one before, if a walk has missed one. A library
+// that is loaded and unloaded again and again may not be there just when somebody
+// looks, so lookTries more are made; where all are in vain, the next come later and
+// later and try less and less, for code that is in no table may stay so.
 const (
 	lookSoon  = 5 * time.Millisecond
 	lookLate  = 500 * time.Millisecond
-	lookTries = 8
+	lookTries = 10
+	lookNext  = 200 * time.Microsecond
 )
 
 // refreshTables follows the target's mappings again, and those of its children.
@@ -95,14 +97,18 @@ func (p *Probes) refreshOnMisses() error {
 		return nil
 	}
 	before := t.published
-	err := p.refreshTables()
-	switch t.inVain++; {
-	case t.published != before:
-		t.inVain, t.patience = 0, lookSoon
-	case t.inVain > lookTries:
+	for tries := 1 + int(lookTries*lookSoon/t.patience); tries > 0 && t.published == before; tries-- {
+		if err := p.refreshTables(); err != nil {
+			return err
+		}
+		time.Sleep(lookNext) // on one CPU the target goes on only while we don't
+	}
+	if t.published != before {
+		t.patience = lookSoon
+	} else {
 		t.patience = min(2*t.patience, lookLate)
 	}
-	return err
+	return nil
 }
 
 // misses counts the walks that ended for want of a mapping.

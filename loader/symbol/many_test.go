@@ -4,6 +4,7 @@ package symbol
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ipcprobe/ipcprobe/loader/mapping"
@@ -27,6 +28,31 @@ func TestManyMappingsAreFollowed(t *testing.T) {
 	}
 	if len(p.gone) != goneBound || p.gone[len(p.gone)-1].Start != 300_000<<12 {
 		t.Errorf("%d mappings are kept that are gone, want the latest %d", len(p.gone), goneBound)
+	}
+}
+
+// TestWhatSomebodyElseHasSeenIsRemembered: a library that was gone at each look of
+// ours has its name, and what has taken its place goes before it.
+func TestWhatSomebodyElseHasSeenIsRemembered(t *testing.T) {
+	p := OpenProcess(1)
+	defer p.Close()
+	lib := func(name string, at uint64) mapping.Mapping {
+		return mapping.Mapping{Start: at, End: at + 4096, Path: "/lib/" + name, Device: "fe:01", Inode: name}
+	}
+	_ = p.take([]mapping.Mapping{lib("a", 0x10000)}) // neither file exists
+	for range 2 {
+		p.Remember([]mapping.Mapping{lib("a", 0x10000), lib("gone", 0x20000), lib("old", 0x10000)})
+	}
+	for at, want := range map[uint64]string{0x10010: "a", 0x20010: "gone"} {
+		if f := p.Frame(at, true); f.Object != want {
+			t.Errorf("0x%x is in %s, want %s", at, f.Object, want)
+		}
+	}
+	if len(p.gone) != 2 {
+		t.Errorf("%v are kept", p.gone)
+	}
+	if err := p.Problems(); err == nil || !strings.Contains(err.Error(), "/lib/gone") {
+		t.Errorf("what could not be read: %v", err)
 	}
 }
 

@@ -37,6 +37,7 @@ type Process struct {
 	spaces   map[mapping.Mapping]*results.Mapping
 	named    map[place][]results.Frame
 	debug    *allowance
+	unread   error // of what Remember added
 }
 
 // place is an address that has been named, as a leaf or as a return address.
@@ -92,6 +93,33 @@ func (p *Process) take(mappings []mapping.Mapping) error {
 	}
 	p.mappings = mappings
 	p.findProgram()
+	return p.openNew(mappings)
+}
+
+// Remember adds mappings that somebody else has seen and that were gone at each
+// Refresh, as those of a library that is loaded and unloaded again and again. What
+// Refresh has seen goes before them. Problems says what could not be read of them.
+func (p *Process) Remember(seen []mapping.Mapping) {
+	known := make(map[mapping.Mapping]struct{}, len(p.mappings)+len(p.gone))
+	for _, list := range [][]mapping.Mapping{p.mappings, p.gone} {
+		for _, m := range list {
+			known[m] = struct{}{}
+		}
+	}
+	var missed []mapping.Mapping
+	for _, m := range seen {
+		if _, both := known[m]; !both {
+			missed = append(missed, m)
+		}
+	}
+	if len(missed) > 0 {
+		p.gone = append(missed, p.gone...)
+		p.unread = errors.Join(p.unread, p.openNew(missed))
+	}
+}
+
+// openNew opens the files that are new among the mappings.
+func (p *Process) openNew(mappings []mapping.Mapping) error {
 	clear(p.named)
 	var errs []error
 	for _, m := range mappings {
@@ -320,7 +348,7 @@ func (p *Process) findProgram() {
 
 // Problems says why some names may be missing, of the addresses named so far.
 func (p *Process) Problems() error {
-	var errs []error
+	errs := []error{p.unread}
 	for _, o := range p.objects {
 		if o == nil {
 			continue
