@@ -21,7 +21,8 @@ func NewHistogram() *hdrhistogram.Histogram {
 type Mode uint8
 
 const (
-	// Gap: probes were being attached or detached. Nothing of it is quoted.
+	// Gap: probes were being attached or detached, or nothing was to be counted.
+	// Nothing of it is quoted.
 	Gap Mode = iota
 	// Warmup: before the first slice. Nothing of it is quoted.
 	Warmup

@@ -105,7 +105,7 @@ func runOf(m *measurement) results.Run {
 	o := m.options
 	run := results.Run{
 		Name: o.name, StartedAt: m.began.UTC().Format(time.RFC3339),
-		DurationNs: m.lengthOf(results.Bare, results.Probed).Nanoseconds(), WarmupNs: o.load.Warmup.Nanoseconds(),
+		DurationNs: m.lengthOf(results.Gap, results.Bare, results.Probed).Nanoseconds(), WarmupNs: o.load.Warmup.Nanoseconds(),
 		Slices: stats.RunSlices(m.slices), Seed: o.load.Seed, Command: o.args, Rung: string(m.rung), Sitting: o.sitting,
 	}
 	switch {

@@ -18,7 +18,7 @@ const backlogPace = 100 * time.Millisecond
 
 // observer sees the traffic of others' clients, slice after slice. In a bare
 // slice nothing runs but a counter of the target's sends, because nobody else
-// tells the rate. Counts.OK of its slices are sends: see stats.SendsToAnswers.
+// tells the rate, and in a gap nothing at all. Counts.OK of its slices are sends: see stats.SendsToAnswers.
 type observer struct {
 	probes  *loader.Probes
 	watcher *gateway.Watcher
@@ -123,6 +123,15 @@ func (o *observer) slice(ctx context.Context, mode results.Mode, length time.Dur
 		Slice: s.Index, Start: s.Start, End: s.End, Counts: results.Counts{OK: after - before, Sent: after - before},
 	}}
 	return s, waitErr
+}
+
+// gap leaves the target alone for some time, as slice does otherwise.
+func (o *observer) gap(ctx context.Context, length time.Duration) (s results.Slice, err error) {
+	s = results.Slice{Index: o.next, Mode: results.Gap, Start: monotonic()}
+	o.next++
+	err = o.wait(ctx, length)
+	s.End = monotonic()
+	return s, err
 }
 
 // wait is a pass with nothing to drain.

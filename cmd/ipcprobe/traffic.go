@@ -90,23 +90,35 @@ func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, std
 // observeSlice takes the slice that the planner wants next.
 func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *stats.Planner, length time.Duration) error {
 	mode := planner.Next()
+	if mode == results.Gap {
+		slice, err := ob.gap(ctx, length)
+		m.keepObserved(slice, planner)
+		return err
+	}
 	on := time.Now()
 	slice, err := ob.slice(ctx, mode, length)
 	if mode == results.Probed {
 		m.probed += time.Since(on)
 	}
-	if slice.End > slice.Start {
-		m.slices = append(m.slices, slice)
-		planner.Done(&slice)
-		if mode == results.Probed {
-			if _, drainErr := ob.probes.Collect(nil); drainErr != nil {
-				return drainErr
-			}
-			m.samples.Add(len(m.slices)-1, ob.probes.Samples())
-			_ = m.process.Refresh() // what it maps in mid-run has names too; the end says what has none
-		}
+	if !m.keepObserved(slice, planner) || mode == results.Bare {
+		return err
 	}
+	if _, drainErr := ob.probes.Collect(nil); drainErr != nil {
+		return drainErr
+	}
+	m.samples.Add(len(m.slices)-1, ob.probes.Samples())
+	_ = m.process.Refresh() // what it maps in mid-run has names too; the end says what has none
 	return err
+}
+
+// keepObserved stores a slice, if it has a length.
+func (m *measurement) keepObserved(slice results.Slice, planner *stats.Planner) bool {
+	if slice.End <= slice.Start {
+		return false
+	}
+	m.slices = append(m.slices, slice)
+	planner.Done(&slice)
+	return true
 }
 
 // whyCut tells an early end that leaves a report from one that does not.

@@ -165,7 +165,8 @@ func TestServiceTimesOfOthersClientsAreThoseOfTheServersOwnStamps(t *testing.T) 
 
 func TestAPipeliningClientIsFoundOut(t *testing.T) {
 	kerneltest.Privileged(t)
-	server, socket := startPeer(t, "stampserver", "--busy-us", "20")
+	// One that read all eight at once would make the client alternate, eight by eight.
+	server, socket := startPeer(t, "stampserver", "--busy-us", "20", "--read-bytes", "100")
 	flows, _ := seen(t, server.Pid, exec.Command(peer.Build(t, "plainclient"), "--socket", socket,
 		"--connections", "3", "--pipeline", "8", "--requests", "60000"))
 	if flows.PipelinedConnections != 3 || float64(flows.Timed) > 0.02*float64(flows.Answers) {

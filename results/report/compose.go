@@ -92,6 +92,19 @@ func sliceCount(r *results.Result, mode results.Mode) int {
 	return n
 }
 
+// unlooked is the time in which nothing was attached to a target with others' load,
+// ns: what the slices leave of the run.
+func unlooked(r *results.Result) (ns int64) {
+	if r.Traffic == nil {
+		return 0
+	}
+	ns = r.Run.DurationNs
+	for _, s := range r.Run.Slices {
+		ns -= s.DurationNs
+	}
+	return max(0, ns)
+}
+
 func warningSection(r *results.Result) section {
 	s := section{title: "Warnings"}
 	if len(r.Warnings) == 0 {

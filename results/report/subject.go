@@ -95,6 +95,9 @@ func runText(r *results.Result) text {
 	case probed > 0:
 		t = t.with("; " + plural(int64(probed), "probed slice"))
 	}
+	if ns := unlooked(r); ns > 0 {
+		t = t.with("; nothing attached for " + elapsed(ns))
+	}
 	if r.Run.StartedAt != "" {
 		t = t.with("; began ").with(strings.ReplaceAll(truncate(clean(r.Run.StartedAt), 32, "…"), " ", string(nbsp)))
 	}

@@ -41,7 +41,11 @@ type Plan struct {
 //
 // Three probed slices are taken in any case, in each third of the run one, the
 // first right after the first bare slice. Where that breaks the budget, Warnings
-// says so. A Planner is used once: see NewPlanner.
+// says so.
+//
+// Where the load is foreign a bare slice has its price too, for the kernel has to
+// count the answers in it. Then only the slices beside a probed one are bare, and in
+// between nobody looks: those are gaps. A Planner is used once: see NewPlanner.
 type Planner struct {
 	plan    Plan
 	start   int64
@@ -57,17 +61,20 @@ type Planner struct {
 // NewPlanner returns a Planner at the start of a run.
 func NewPlanner(p Plan) *Planner { return &Planner{plan: p} }
 
-// Next returns Bare or Probed.
+// Next returns Bare or Probed, or Gap where the load is foreign.
 func (p *Planner) Next() results.Mode {
 	switch {
 	case p.plan.Budget >= 100:
 		return results.Probed
-	case p.last != results.Bare:
+	case p.last == results.Probed:
 		return results.Bare
-	case p.taken < leastProbed && p.due():
+	case p.taken < leastProbed && p.due(), p.taken >= 1 && p.affordable():
+		if p.last != results.Bare {
+			return results.Bare
+		}
 		return results.Probed
-	case p.taken >= 1 && p.affordable():
-		return results.Probed
+	case p.plan.Foreign:
+		return results.Gap
 	}
 	return results.Bare
 }
@@ -84,9 +91,14 @@ func (p *Planner) due() bool {
 	if p.plan.Slice <= 0 {
 		return false
 	}
-	// With bare ones between them, the rest needs 2n-1 slices.
+	// With bare ones between them, and one before where there is none, the rest needs
+	// so many slices.
+	need := 2*(leastProbed-p.taken) - 1
+	if p.last != results.Bare {
+		need++
+	}
 	left := int((p.plan.Duration - p.elapsed + p.plan.Slice/2) / p.plan.Slice)
-	return left < 2*(leastProbed-p.taken)
+	return left <= need
 }
 
 // affordable tells whether one more probed slice stays within the budget.
@@ -95,8 +107,8 @@ func (p *Planner) affordable() bool {
 	return cost <= p.plan.Budget/100*float64(p.elapsed+p.plan.Slice)
 }
 
-// Done tells the planner of a slice that has ended. Warm-up and gaps count for
-// nothing but the time.
+// Done tells the planner of a slice that has ended. The warm-up counts for nothing,
+// and a gap for its time.
 func (p *Planner) Done(s *results.Slice) {
 	if s.Mode == results.Warmup {
 		return
@@ -112,13 +124,12 @@ func (p *Planner) Done(s *results.Slice) {
 	case p.plan.Foreign:
 		figure = nsPerRequest
 	}
+	p.last = s.Mode
 	switch s.Mode {
 	case results.Bare:
-		p.last = s.Mode
 		p.bare, _ = figure(s)
 		p.busy, _ = cores(s)
 	case results.Probed:
-		p.last = s.Mode
 		p.taken++
 		p.probed += time.Duration(s.End - s.Start)
 		if probed, ok := figure(s); ok && p.bare > 0 {

@@ -142,18 +142,54 @@ func TestPlannerOnATargetThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-func TestPlannerPassesOverWarmupAndGaps(t *testing.T) {
+func TestPlannerPassesOverTheWarmup(t *testing.T) {
 	p := NewPlanner(Plan{Budget: 3, Slice: time.Second, Duration: 10 * time.Second})
 	p.Done(&results.Slice{Mode: results.Warmup, Start: 1, End: second})
 	if p.Next() != results.Bare {
 		t.Error("the first slice must be bare")
 	}
 	p.Done(&results.Slice{Mode: results.Bare, Start: second, End: 2 * second})
-	p.Done(&results.Slice{Mode: results.Gap, Start: 2 * second, End: 3 * second})
-	if p.Next() != results.Probed {
-		t.Error("a gap must not hide the bare slice before it")
+	if p.elapsed != time.Second {
+		t.Errorf("elapsed %v, want no warm-up in it", p.elapsed)
 	}
-	if p.elapsed != 2*time.Second {
-		t.Errorf("elapsed %v, want gaps and no warm-up in it", p.elapsed)
+}
+
+// Where counting has its price nothing is attached in most of a run that can't afford
+// probes, and each probed slice still has a bare one on both sides.
+func TestPlannerLeavesForeignLoadAlone(t *testing.T) {
+	for _, tt := range []struct {
+		cost         float64
+		slices       int
+		least, most  int // probed
+		gaps         int // at least
+		overspending bool
+	}{
+		// Of so much of a core, at so much less throughput: 0.56, 0.14, 0.56 and 0.03
+		// of a core at the rate that was.
+		{0.30, 60, 3, 3, 60 - 9, false},
+		{0.10, 60, 11, 13, 60 - 39, false},
+		{0.30, 20, 3, 3, 20 - 9, true},
+		{0.02, 60, 29, 30, 0, false},
+	} {
+		p := NewPlanner(Plan{Budget: 3, Slice: time.Second, Duration: time.Duration(tt.slices) * time.Second, Foreign: true})
+		modes := simulate(p, tt.cost, 0, tt.slices, 1)
+		n, gaps := 0, 0
+		for i, mode := range modes {
+			switch mode {
+			case results.Probed:
+				n++
+				if i == 0 || modes[i-1] != results.Bare || i+1 < len(modes) && modes[i+1] != results.Bare {
+					t.Errorf("cost %v: slice %d has no bare neighbours: %v", tt.cost, i, modes)
+				}
+			case results.Gap:
+				gaps++
+			}
+		}
+		if n < tt.least || n > tt.most || gaps < tt.gaps {
+			t.Errorf("cost %v: %d probed slices and %d gaps, want %d to %d and %d: %v", tt.cost, n, gaps, tt.least, tt.most, tt.gaps, modes)
+		}
+		if (len(p.Warnings()) > 0) != tt.overspending {
+			t.Errorf("cost %v: warnings %q", tt.cost, p.Warnings())
+		}
 	}
 }
