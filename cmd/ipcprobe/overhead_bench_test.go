@@ -24,11 +24,14 @@ const (
 	bareSettle = 250 * time.Millisecond
 )
 
-// saturated are the servers on which everything is compared.
-var saturated = []struct {
+// saturable is a server that one client can keep busy.
+type saturable struct {
 	name  string
 	start func(tb testing.TB, socket string) *peer.Process
-}{
+}
+
+// saturated are the servers on which everything is compared.
+var saturated = []saturable{
 	{"ipc-gateway-v1 without NATS", func(tb testing.TB, socket string) *peer.Process {
 		return peer.Start(tb, "ready", peer.Reference(tb, "v1"), "--socket", socket, "--no-nats")
 	}},
