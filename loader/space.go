@@ -84,10 +84,14 @@ const goneBound = 256
 
 // withGone puts what was mapped before back between what is mapped now, where
 // nothing else took its place: a library that is loaded again and again mostly
-// comes back to where it was, and is not always there when somebody looks.
+// comes back to where it was, and is not always there when somebody looks. One that
+// could not be opened is tried when it comes back.
 func (s *space) withGone(list []mapping.Mapping) []mapping.Mapping {
 	kept := 0
-	for _, m := range s.list {
+	for at, m := range s.list {
+		if o := s.of[at]; o != nil && o.unopened {
+			continue
+		}
 		i, _ := slices.BinarySearchFunc(list, m.Start, func(l mapping.Mapping, start uint64) int {
 			return cmp.Compare(l.Start, start)
 		})

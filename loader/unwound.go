@@ -50,13 +50,15 @@ func complete(end bpf.ProbeUnwindEnd) bool {
 // While the probes are on, the mappings are looked up again at the first look (see
 // Drain) that is lookSoon behind the one before, if a walk has missed one. A library
 // that is loaded and unloaded again and again may not be there just when somebody
-// looks, so lookTries more are made; where all are in vain, the next come later and
-// later and try less and less, for code that is in no table may stay so.
+// looks, so lookTries more are made, for lookMost at most; where all are in vain, the
+// next come later and later and try less and less, for code that is in no table may
+// stay so.
 const (
 	lookSoon  = 5 * time.Millisecond
 	lookLate  = 500 * time.Millisecond
 	lookTries = 10
 	lookNext  = 200 * time.Microsecond
+	lookMost  = 20 * time.Millisecond
 )
 
 // refreshTables follows the target's mappings again, and those of its children.
@@ -96,10 +98,13 @@ func (p *Probes) refreshOnMisses() error {
 	if t == nil || p.misses() == t.missed || time.Duration(monotonic()-t.looked) < t.patience {
 		return nil
 	}
-	before := t.published
-	for tries := 1 + int(lookTries*lookSoon/t.patience); tries > 0 && t.published == before; tries-- {
+	before, until := t.published, monotonic()+int64(lookMost)
+	for more := int(lookTries * lookSoon / t.patience); ; more-- {
 		if err := p.refreshTables(); err != nil {
 			return err
+		}
+		if t.published != before || more == 0 || monotonic() > until {
+			break
 		}
 		time.Sleep(lookNext) // on one CPU the target goes on only while we don't
 	}

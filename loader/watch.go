@@ -11,7 +11,7 @@ import (
 )
 
 // AttachLean puts on one program that counts the target's sends on connections
-// that it accepted, and does nothing else. It is what runs between the probed
+// that it accepted, and does nothing else. It is what runs in the bare
 // slices of traffic that is not ours, of which nobody else knows the rate. Only
 // with Options.Watch; Detach takes it off.
 func (p *Probes) AttachLean() error {

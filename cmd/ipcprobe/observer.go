@@ -18,7 +18,8 @@ const backlogPace = 100 * time.Millisecond
 
 // observer sees the traffic of others' clients, slice after slice. In a bare
 // slice nothing runs but a counter of the target's sends, because nobody else
-// tells the rate, and in a gap nothing at all. Counts.OK of its slices are sends: see stats.SendsToAnswers.
+// tells the rate; in a gap no program is attached. Counts.OK of its slices are sends:
+// see stats.SendsToAnswers.
 type observer struct {
 	probes  *loader.Probes
 	watcher *gateway.Watcher

@@ -22,9 +22,9 @@ import (
 // `run` with 8 connections of its own states the loss of throughput. The outside
 // client has as many beside them: the server takes the requests of all in turn, and
 // slows for all alike. With one connection it would be no measure of what the others
-// lose: a lone client waits behind all of them. The C server
-// works for 6 µs a request here: without, two clients on one CPU keep it no busier
-// than each other, and who of them loses how much is a matter between them.
+// lose: a lone client waits behind all of them. The C server works for 6 µs a request
+// here: without, two clients on one CPU keep it no busier than each other, and who of
+// them loses how much is a matter between them.
 //
 // `run --no-load` states the rise of the server's CPU time an answer, and takes the
 // number of answers from a probe. The outside client makes all the load, on 16

@@ -106,9 +106,12 @@ func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *s
 	if _, drainErr := ob.probes.Collect(nil); drainErr != nil {
 		return drainErr
 	}
-	m.samples.Add(len(m.slices)-1, ob.probes.Samples())
+	m.samples.Add(m.listed()-1, ob.probes.Samples())
 	_ = m.process.Refresh() // what it maps in mid-run has names too; the end says what has none
-	return err
+	if err != nil {
+		return err
+	}
+	return ob.wait(ctx, min(length/settleShare, settleMost))
 }
 
 // keepObserved stores a slice, if it has a length.
@@ -119,6 +122,16 @@ func (m *measurement) keepObserved(slice results.Slice, planner *stats.Planner) 
 	m.slices = append(m.slices, slice)
 	planner.Done(&slice)
 	return true
+}
+
+// listed is how many of the slices stand in the result: all but the gaps.
+func (m *measurement) listed() (n int) {
+	for i := range m.slices {
+		if m.slices[i].Mode != results.Gap {
+			n++
+		}
+	}
+	return n
 }
 
 // whyCut tells an early end that leaves a report from one that does not.

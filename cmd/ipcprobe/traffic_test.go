@@ -237,9 +237,9 @@ func TestTheRateOfRedisAgreesWithItsBenchmark(t *testing.T) {
 	kerneltest.Privileged(t)
 	server, socket, program := startRedis(t)
 	rate := startBenchmark(t, program, socket)
-	o := &runOptions{pid: server.Pid, noLoad: true, budget: 3, hz: 199, slice: 250 * time.Millisecond, quiet: true}
+	o := &runOptions{pid: server.Pid, noLoad: true, budget: 50, hz: 199, slice: 250 * time.Millisecond, quiet: true}
 	o.load = load.Flags(newRun(io.Discard, io.Discard).InheritedFlags())
-	o.load.Duration = 6 * time.Second
+	o.load.Duration = 6 * time.Second // with a budget that leaves the server alone at no time
 	m, err := measure(context.Background(), o, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -281,6 +281,46 @@ func TestARunWithoutLoadWritesWhatItKnows(t *testing.T) {
 		t.Errorf("a part is missing: CPU %+v, overhead %+v", r.CPU, r.Overhead)
 	}
 	nothingLeft(t)
+}
+
+// A budget that lets the probes wait leaves the server alone meanwhile; the report
+// says for how long, and samples belong to slices that the result lists.
+func TestWhatWasLeftAloneIsTold(t *testing.T) {
+	server, socket, program := startRedis(t)
+	startBenchmark(t, program, socket)
+	folder := filepath.Join(t.TempDir(), "run")
+	got := ipcprobe(t, "run", "--no-load", "--pid", strconv.Itoa(server.Pid), "--duration", "5s", "--slice", "100ms", "--budget", "1", "--out", folder, "--format", "json")
+	var r results.Result
+	if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || got.code != exitDone {
+		t.Fatalf("exit code %d, %v\n%s", got.code, err, got.stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "report.md"))
+	if err != nil || !bytes.Contains(text, []byte("nothing attached for")) {
+		t.Errorf("report.md: %v\n%s", err, text)
+	}
+	var listed, probed int64
+	for _, s := range r.Run.Slices {
+		listed += s.DurationNs
+		if s.Mode == results.Probed.String() {
+			probed += s.DurationNs
+		} else if s.Mode != results.Bare.String() || s.Requests == 0 {
+			t.Errorf("%+v is in the result", s)
+		}
+	}
+	if alone := r.Run.DurationNs - listed; alone < r.Run.DurationNs/4 {
+		t.Errorf("%d of %d ns were left alone", alone, r.Run.DurationNs)
+	}
+	if share := 100 * float64(probed) / float64(r.Run.DurationNs); math.Abs(share-r.Overhead.ProbedSharePct) > 0.1 {
+		t.Errorf("%.2f %% were probed, the result says %.2f", share, r.Overhead.ProbedSharePct)
+	}
+	p := profileIn(t, folder, "cpu.pb.gz")
+	for _, sample := range p.Sample {
+		for _, at := range sample.NumLabel["slice"] {
+			if at < 0 || at >= int64(len(r.Run.Slices)) || r.Run.Slices[at].Mode != results.Probed.String() {
+				t.Fatalf("a sample is of slice %d of %+v", at, r.Run.Slices)
+			}
+		}
+	}
 }
 
 // checkNothingOfTheClient holds that what only a client of ours could know is not

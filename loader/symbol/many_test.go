@@ -39,16 +39,17 @@ func TestWhatSomebodyElseHasSeenIsRemembered(t *testing.T) {
 	lib := func(name string, at uint64) mapping.Mapping {
 		return mapping.Mapping{Start: at, End: at + 4096, Path: "/lib/" + name, Device: "fe:01", Inode: name}
 	}
-	_ = p.take([]mapping.Mapping{lib("a", 0x10000)}) // neither file exists
+	_ = p.take([]mapping.Mapping{lib("first", 0x30000)}) // no such file exists
+	_ = p.take([]mapping.Mapping{lib("a", 0x10000)})
 	for range 2 {
-		p.Remember([]mapping.Mapping{lib("a", 0x10000), lib("gone", 0x20000), lib("old", 0x10000)})
+		p.Remember([]mapping.Mapping{lib("a", 0x10000), lib("gone", 0x20000), lib("old", 0x10000), lib("next", 0x30000)})
 	}
-	for at, want := range map[uint64]string{0x10010: "a", 0x20010: "gone"} {
+	for at, want := range map[uint64]string{0x10010: "a", 0x20010: "gone", 0x30010: "next"} {
 		if f := p.Frame(at, true); f.Object != want {
 			t.Errorf("0x%x is in %s, want %s", at, f.Object, want)
 		}
 	}
-	if len(p.gone) != 2 {
+	if len(p.gone) != 4 {
 		t.Errorf("%v are kept", p.gone)
 	}
 	if err := p.Problems(); err == nil || !strings.Contains(err.Error(), "/lib/gone") {

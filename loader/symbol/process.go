@@ -97,8 +97,9 @@ func (p *Process) take(mappings []mapping.Mapping) error {
 }
 
 // Remember adds mappings that somebody else has seen and that were gone at each
-// Refresh, as those of a library that is loaded and unloaded again and again. What
-// Refresh has seen goes before them. Problems says what could not be read of them.
+// Refresh, as those of a library that is loaded and unloaded again and again. They go
+// before what Refresh has seen there earlier: who looks more often has seen the
+// latest. Problems says what could not be read of them.
 func (p *Process) Remember(seen []mapping.Mapping) {
 	known := make(map[mapping.Mapping]struct{}, len(p.mappings)+len(p.gone))
 	for _, list := range [][]mapping.Mapping{p.mappings, p.gone} {
@@ -113,7 +114,7 @@ func (p *Process) Remember(seen []mapping.Mapping) {
 		}
 	}
 	if len(missed) > 0 {
-		p.gone = append(missed, p.gone...)
+		p.gone = append(p.gone, missed...)
 		p.unread = errors.Join(p.unread, p.openNew(missed))
 	}
 }
@@ -346,7 +347,8 @@ func (p *Process) findProgram() {
 	}
 }
 
-// Problems says why some names may be missing, of the addresses named so far.
+// Problems says why some names may be missing, of the addresses named so far and of
+// what Remember has added.
 func (p *Process) Problems() error {
 	errs := []error{p.unread}
 	for _, o := range p.objects {

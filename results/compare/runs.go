@@ -181,7 +181,8 @@ func quotedSlices(all []results.RunSlice) []results.RunSlice {
 const leastSlices = 5
 
 // sliceError is the standard error of the mean log of CPU time a request over the
-// slices that are quoted.
+// slices that are quoted; of few of them widened by as much as Student's t is wider
+// than the normal distribution at 97.5 % (Abramowitz and Stegun, 26.7.5).
 func sliceError(all []results.RunSlice) float64 {
 	var logs []float64
 	for _, s := range quotedSlices(all) {
@@ -200,5 +201,8 @@ func sliceError(all []results.RunSlice) float64 {
 	for _, x := range logs {
 		square += (x - mean) * (x - mean)
 	}
-	return math.Sqrt(square / (n - 1) / n)
+	const z2 = z975 * z975
+	v := n - 1
+	wider := 1 + (z2+1)/(4*v) + (5*z2*z2+16*z2+3)/(96*v*v)
+	return wider * math.Sqrt(square/v/n)
 }

@@ -230,8 +230,11 @@ func probesText(w Watched) text {
 	if l.Loss == nil {
 		return t
 	}
-	if l.Loss.Lost > 0 || !l.Loss.Reconciled {
-		return t.with("; ").and(in(bad, ucount(l.Loss.Lost)+" events lost"))
+	switch lost := plural(int64(l.Loss.Lost), "event") + " lost"; {
+	case !l.Loss.Reconciled, !l.Loss.Bearable():
+		return t.with("; ").and(in(bad, lost))
+	case l.Loss.Lost > 0:
+		return t.with("; ").and(in(warned, lost))
 	}
 	return t.with("; nothing lost")
 }

@@ -109,3 +109,23 @@ func TestALookIsALineOfJSON(t *testing.T) {
 		}
 	}
 }
+
+func TestALossIsAsBadAsItsShare(t *testing.T) {
+	const many = 1_000_000
+	for _, tt := range []struct {
+		loss results.Loss
+		want string
+	}{
+		{results.Loss{Reconciled: true}, "; nothing lost"},
+		{results.Loss{Reconciled: true, Lost: 1, Programs: []results.ProgramLoss{{Emitted: many, Lost: 1}}}, "; \x1b[33m1 event lost"},
+		{results.Loss{Reconciled: true, Lost: many, Programs: []results.ProgramLoss{{Emitted: many, Lost: many}}}, "; \x1b[1;31m1,000,000 events lost"},
+		{results.Loss{}, "; \x1b[1;31m0 events lost"},
+	} {
+		w := looked()
+		w.Look.Loss = &tt.loss
+		s := Style{Colour: true, Width: 100}
+		if got := s.line(s.settle(probesText(w))); !strings.Contains(got, tt.want) {
+			t.Errorf("%+v is said as %q, want %q", tt.loss, got, tt.want)
+		}
+	}
+}

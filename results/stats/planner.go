@@ -91,11 +91,11 @@ func (p *Planner) due() bool {
 	if p.plan.Slice <= 0 {
 		return false
 	}
-	// With bare ones between them, and one before where there is none, the rest needs
-	// so many slices.
-	need := 2*(leastProbed-p.taken) - 1
-	if p.last != results.Bare {
-		need++
+	// Each of the rest needs a bare one before it. The first has one by now, but not
+	// after a gap.
+	need := 2 * (leastProbed - p.taken)
+	if p.last == results.Bare && !p.plan.Foreign {
+		need--
 	}
 	left := int((p.plan.Duration - p.elapsed + p.plan.Slice/2) / p.plan.Slice)
 	return left <= need

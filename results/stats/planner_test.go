@@ -169,6 +169,13 @@ func TestPlannerLeavesForeignLoadAlone(t *testing.T) {
 		{0.30, 60, 3, 3, 60 - 9, false},
 		{0.10, 60, 11, 13, 60 - 39, false},
 		{0.30, 20, 3, 3, 20 - 9, true},
+		{0.30, 12, 3, 3, 12 - 9, true},
+		{0.30, 11, 3, 3, 2, true},
+		{0.30, 10, 3, 3, 1, true},
+		{0.30, 9, 3, 3, 1, true},
+		{0.30, 8, 3, 3, 0, true},
+		{0.30, 7, 3, 3, 0, true},
+		{0.30, 6, 3, 3, 0, true},
 		{0.02, 60, 29, 30, 0, false},
 	} {
 		p := NewPlanner(Plan{Budget: 3, Slice: time.Second, Duration: time.Duration(tt.slices) * time.Second, Foreign: true})
