@@ -86,7 +86,8 @@ static __always_inline enum owner watched(struct cpu *cpu, struct sock *sk,
 /*
  * When the last of the bytes that were just received had been queued. They can be
  * taken an instant before sk_data_ready says so: then it has said nothing since
- * the server's last answer, or last receive, and there was no wait.
+ * the server's last answer, or last receive, and there was no wait. That it has said
+ * nothing at all is no news until the first answer, for the flow may be new to it.
  */
 static __always_inline void tell_wait(struct flow *flow, __u64 now)
 {
@@ -98,7 +99,7 @@ static __always_inline void tell_wait(struct flow *flow, __u64 now)
 	if (flow->queued_ns > since || (flow->queued_ns && !flow->emptied)) {
 		flow->leg_ns[FLOW_QUEUE_WAIT] = now - flow->queued_ns;
 		flow->waited = 1;
-	} else if (since && flow->queued_ns) {
+	} else if (since && (flow->queued_ns || flow->state == FLOW_ANSWERED)) {
 		flow->leg_ns[FLOW_QUEUE_WAIT] = 0;
 		flow->waited = 1;
 	}
