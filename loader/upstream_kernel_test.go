@@ -83,15 +83,17 @@ func startUpstream(t *testing.T, network string) (where string) {
 
 func TestWhatGoesUpstreamIsCounted(t *testing.T) {
 	for _, network := range []string{"unix", "tcp"} {
-		t.Run(network, func(t *testing.T) { onEachRung(t, whatGoesUpstream(network)) })
+		t.Run(network, func(t *testing.T) { onEachRung(t, whatGoesUpstream(network, Options{Client: os.Getpid()})) })
 	}
+	t.Run("watched", func(t *testing.T) { onEachRung(t, whatGoesUpstream("unix", Options{Watch: true})) })
 }
 
-func whatGoesUpstream(network string) func(*testing.T, Rung) {
+func whatGoesUpstream(network string, options Options) func(*testing.T, Rung) {
 	return func(t *testing.T, rung Rung) {
 		where := startUpstream(t, network) // ends behind the server
 		pid, conn := startServer(t, "IPCPROBE_TEST_UPSTREAM="+where)
-		probes := open(t, Options{Rung: rung, Target: pid, Client: os.Getpid()})
+		options.Rung, options.Target = rung, pid
+		probes := open(t, options)
 		if err := probes.Attach(); err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,9 @@ func (p *Probes) AttachLean() error {
 	if err := p.setLean(true); err != nil {
 		return errors.Join(err, p.Detach())
 	}
+	if err := p.followChildren(); err != nil {
+		return errors.Join(err, p.Detach())
+	}
 	for i := range p.hooks {
 		if !counter(p.rung, p.hooks[i].name) {
 			continue

@@ -74,22 +74,7 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 #endif
 }
 
-/*
- * The process at the other end of a Unix socket: of a connection the one that
- * listened, of a pair the one that made it.
- */
-static __always_inline __u32 peer_process(struct sock *sk)
-{
-	struct pid *pid = FIELD(sk, sk_peer_pid);
-
-	return pid ? FIELD(pid, numbers[0].nr) : 0;
-}
-
-/*
- * The owner of a socket of the target's, and its storage if it is the load's.
- * An accepted Unix socket has its listener's name, one that connects has none. Nor
- * has a pair, with which a server talks to itself.
- */
+/* The owner of a socket of the target's, and its storage if it is the load's. */
 static __always_inline enum owner owner_of(struct sock *sk, struct end **end)
 {
 	struct sock *peer;
@@ -105,7 +90,7 @@ static __always_inline enum owner owner_of(struct sock *sk, struct end **end)
 	if (!peer)
 		return OWNER_OTHER;
 	if (!unix_name(sk))
-		return is_target(peer_process(sk)) ? OWNER_OTHER : OWNER_UPSTREAM;
+		return owner_of_nameless(sk);
 	other = end_of(peer, 0);
 	if (!other)
 		return OWNER_OTHER;

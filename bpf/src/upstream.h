@@ -13,6 +13,17 @@ static __always_inline int is_unix(struct sock *sk)
 	return FIELD(sk, __sk_common.skc_family) == AF_UNIX;
 }
 
+/*
+ * The process at the other end of a Unix socket: of one that was accepted who
+ * connected, of one that connected who listened, of a pair who made it.
+ */
+static __always_inline __u32 peer_process(struct sock *sk)
+{
+	struct pid *pid = FIELD(sk, sk_peer_pid);
+
+	return pid ? FIELD(pid, numbers[0].nr) : 0;
+}
+
 /* Whose a socket of the target is. */
 enum owner {
 	OWNER_LOAD,	/* a connection of the load generator's */
@@ -20,6 +31,15 @@ enum owner {
 	OWNER_OTHER,	/* another client's */
 	OWNER_UNKNOWN,	/* there was no memory to remember it */
 };
+
+/*
+ * An accepted Unix socket has its listener's name, one that connects has none. Nor has
+ * a pair, with which a server talks to itself.
+ */
+static __always_inline enum owner owner_of_nameless(struct sock *sk)
+{
+	return is_target(peer_process(sk)) ? OWNER_OTHER : OWNER_UPSTREAM;
+}
 
 /* A TCP connection was accepted if its local port is one that is listened on. */
 static __always_inline enum owner owner_of_inet(struct sock *sk)

@@ -77,29 +77,40 @@ static __always_inline enum owner watched(struct cpu *cpu, struct sock *sk,
 		return OWNER_OTHER;
 	name = unix_name(sk);
 	if (!name)
-		return OWNER_UPSTREAM;
+		return owner_of_nameless(sk);
 	bpf_map_update_elem(&names, &name, &known, BPF_NOEXIST);
 	*flow = new_flow(cpu, sk);
 	return *flow ? OWNER_LOAD : OWNER_UNKNOWN;
 }
 
 /*
+ * Whether sk_data_ready has yet to tell of bytes that were just received, of which it
+ * has told nothing ever: they came behind an answer and found the queue empty. Where
+ * the target is its own client nothing is told.
+ */
+static __always_inline int untold(struct flow *flow, struct sock *sk)
+{
+	return flow->state == FLOW_ANSWERED && flow->emptied &&
+	       !is_target(peer_process(sk));
+}
+
+/*
  * When the last of the bytes that were just received had been queued. They can be
  * taken an instant before sk_data_ready says so: then it has said nothing since
- * the server's last answer, or last receive, and there was no wait. That it has said
- * nothing at all is no news until the first answer, for the flow may be new to it.
+ * the server's last answer, or last receive, and there was no wait.
  */
-static __always_inline void tell_wait(struct flow *flow, __u64 now)
+static __always_inline void tell_wait(struct flow *flow, struct sock *sk, __u64 now)
 {
 	__u64 since = flow->state == FLOW_ANSWERED ? flow->sent_ns : flow->taken_ns;
+	__u64 queued = *(volatile __u64 *)&flow->queued_ns; /* another CPU may write it */
 
 	flow->waited = 0;
 	if (RUNG == RUNG_SYSCALL) /* not seen: when they were queued */
 		return;
-	if (flow->queued_ns > since || (flow->queued_ns && !flow->emptied)) {
-		flow->leg_ns[FLOW_QUEUE_WAIT] = now - flow->queued_ns;
+	if (queued > since || (queued && !flow->emptied)) {
+		flow->leg_ns[FLOW_QUEUE_WAIT] = now > queued ? now - queued : 0;
 		flow->waited = 1;
-	} else if (since && (flow->queued_ns || flow->state == FLOW_ANSWERED)) {
+	} else if (since && (queued || untold(flow, sk))) {
 		flow->leg_ns[FLOW_QUEUE_WAIT] = 0;
 		flow->waited = 1;
 	}
@@ -120,7 +131,7 @@ static __always_inline void watch_recv(struct cpu *cpu, struct account *account,
 		cpu->traffic.receives++;
 		cpu->traffic.bytes_in += bytes;
 	}
-	tell_wait(flow, now);
+	tell_wait(flow, sk, now);
 	flow->pieces = flow->state == FLOW_TAKING && (flow->pieces || flow->emptied);
 	flow->state = FLOW_TAKING;
 	flow->emptied = queued_buffers(sk) == 0;
@@ -139,7 +150,7 @@ static __always_inline void watch_recv(struct cpu *cpu, struct account *account,
 static __always_inline void watch_send(struct cpu *cpu, struct account *account,
 				       struct sock *sk, struct flow *flow, int bytes)
 {
-	struct thread *thread = this_thread(0);
+	struct thread *thread = this_thread(CREATE);
 	int first = flow->state == FLOW_TAKING, doubt, paused;
 	__u64 begin;
 
@@ -159,6 +170,8 @@ static __always_inline void watch_send(struct cpu *cpu, struct account *account,
 	}
 	begin = thread->enter_ns;
 	thread->done_ns = begin ? begin : thread->took_ns; /* it has no request in hand */
+	if (begin < flow->taken_ns)
+		begin = 0; /* not of this answer: another thread was in it already */
 	doubt = doubted(cpu, sk, flow, begin);
 	paused = !begin || thread->slept_ns > flow->sent_ns ||
 		 flow->thread != (__u32)bpf_get_current_pid_tgid();

@@ -25,23 +25,24 @@ import (
 
 // compareOptions are the flags of `ipcprobe compare`.
 type compareOptions struct {
-	load     *load.Options
-	commands [2]string // of A and B
-	sockets  [2]string // where they listen, if not told
-	preset   string
-	quads    int
-	nulls    int
-	probed   int // quads that are probed too; -1: as many as there are, where we may
-	slice    time.Duration
-	margin   float64
-	gates    []string
-	limits   limit.Flag
-	name     string
-	out      string
-	force    bool
-	format   string
-	quiet    bool
-	args     []string
+	load      *load.Options
+	commands  [2]string // of A and B
+	sockets   [2]string // where they listen, if not told
+	preset    string
+	quads     int
+	nulls     int
+	probed    int // quads that are probed too; -1: as many as there are, where we may
+	slice     time.Duration
+	margin    float64
+	marginSet bool
+	gates     []string
+	limits    limit.Flag
+	name      string
+	out       string
+	force     bool
+	format    string
+	quiet     bool
+	args      []string
 
 	rateSet bool
 	words   [2][]string // the commands, split
@@ -86,7 +87,7 @@ inconclusive, 4 invalid measurement.`,
 	flags.IntVar(&o.quads, "quads", 0, "`N` quads of A against B (default: the preset's)")
 	flags.IntVar(&o.nulls, "null-quads", 0, "`N` quads of A against itself (default: the preset's)")
 	flags.IntVar(&o.probed, "probed", -1, "`N` quads in which both are probed too, for the explanation\n(default: all, where this process may probe)")
-	flags.DurationVar(&o.slice, "slice", 0, "length `D` of each of a quad's four slices (default: the preset's)")
+	flags.DurationVar(&o.slice, "slice", 0, "length `D` of each of a quad's four slices (default: the preset's);\nits warm-up is then a fifth of it")
 	flags.Float64Var(&o.margin, "margin", 0, fmt.Sprintf("`PCT` by which times and throughput may be worse and pass\n(default: %d in quads, %d for stored runs)", compare.QuadMargin, compare.RunMargin))
 	flags.StringArrayVar(&o.gates, "gate", nil, "let only `METRIC[=PCT]` decide, with its margin; may be given again. Metrics:\n"+strings.Join(compare.Known(), ", "))
 	limitFlag(flags, &o.limits)
@@ -96,6 +97,12 @@ inconclusive, 4 invalid measurement.`,
 	flags.StringVar(&o.format, "format", "text", "what goes to standard output: text or json")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 	o.load = load.Flags(flags)
+	for _, name := range notLive {
+		flags.Lookup(name).Hidden = true
+	}
+	rate, warmup := flags.Lookup("rate"), flags.Lookup("warmup")
+	rate.Usage, rate.DefValue = "`R` requests a second, or max (default: 60 % of what the slower build can)", ""
+	warmup.Usage, warmup.DefValue = "length `D` of the load before each slice that isn't counted (default: the preset's)", "0s"
 	flags.SortFlags = false
 	return command
 }
@@ -104,15 +111,16 @@ inconclusive, 4 invalid measurement.`,
 var onlyLive = []string{"socket-a", "socket-b", "preset", "quads", "null-quads", "probed", "slice"}
 
 // notLive are load flags that quads decide themselves.
-var notLive = []string{"socket", "duration", "requests"}
+var notLive = []string{"socket", "duration", "requests", "batch"}
 
 // check says what is wrong with the flags, and fills in what follows from others.
 func (o *compareOptions) check(flags *pflag.FlagSet, args []string, live bool) error {
 	if err := checkFormat(o.format); err != nil {
 		return err
 	}
+	o.marginSet = flags.Changed("margin")
 	switch {
-	case flags.Changed("margin") && !(o.margin >= 0 && o.margin <= 1000):
+	case o.marginSet && !(o.margin >= 0 && o.margin <= 1000):
 		return fmt.Errorf("--margin is %v, but must be between 0 and 1000 percent", o.margin)
 	case o.name != "" && (filepath.Base(o.name) != o.name || o.name == "." || o.name == ".."):
 		return fmt.Errorf("--name is %q, but must be a plain file name; --out takes a path", o.name)
@@ -143,11 +151,8 @@ func (o *compareOptions) checkLive(flags *pflag.FlagSet, args []string) error {
 	}
 	for _, name := range notLive {
 		if flags.Changed(name) {
-			return fmt.Errorf("--%s means nothing here: --socket-a, --socket-b, --slice and --quads decide", name)
+			return fmt.Errorf("--%s means nothing here: --socket-a, --socket-b, --slice and --quads decide, and requests are sent one by one", name)
 		}
-	}
-	if o.load.Batch {
-		return errors.New("--batch means nothing here: both builds get requests at one set rate")
 	}
 	for i, name := range []string{"--a", "--b"} {
 		words, err := splitWords(o.commands[i])
@@ -208,7 +213,7 @@ func (o *compareOptions) checkLive(flags *pflag.FlagSet, args []string) error {
 // gateList is what decides: the --gate flags, or the default with the margin given,
 // else with its own default.
 func (o *compareOptions) gateList(margin float64) ([]compare.Gate, error) {
-	if o.margin > 0 {
+	if o.marginSet {
 		margin = o.margin
 	}
 	if len(o.gates) == 0 {

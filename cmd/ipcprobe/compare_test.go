@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -128,6 +129,8 @@ func TestStoredRunsAreCompared(t *testing.T) {
 		{"torn", 100, 400, func(r *results.Result) { r.Latency.P99Interval = &[2]float64{200e3, 900e3} }, nil, exitUnsure, "INCONCLUSIVE"},
 		{"limited", 100, 400, nil, []string{"--limit", "p99<300us"}, exitMissed, "missed"},
 		{"gated", 130, 400, nil, []string{"--gate", "p99"}, exitDone, "PASS"},
+		{"within", 105, 400, nil, []string{"--gate", "p50"}, exitDone, "PASS"},
+		{"no margin", 105, 400, nil, []string{"--gate", "p50", "--margin", "0"}, exitMissed, "REGRESSION. Worse: p50"},
 		{"spoilt", 100, 400, func(r *results.Result) { r.Invalidate("it was late") }, nil, exitInvalid, "Run B (spoilt) is itself invalid: it was late"},
 		{"piped", 100, 400, func(r *results.Result) { r.Load.Pipeline = 8 }, nil, exitUsage, "pipeline: 1, and 8"},
 		{"forced", 100, 400, func(r *results.Result) { r.Load.Pipeline = 8; r.Environment.Kernel = "7" }, []string{"--force"}, exitDone, "Compared by force"},
@@ -165,6 +168,33 @@ func TestAnInvalidComparisonSaysNoMore(t *testing.T) {
 		if strings.Contains(got.stdout, word) {
 			t.Errorf("exit code %d, and %q in\n%s", got.code, word, got.stdout)
 		}
+	}
+}
+
+// One that took two servers an hour is not lost to one that two folders give again.
+func TestAMeasuredComparisonIsReplacedByForceAlone(t *testing.T) {
+	dir := t.TempDir()
+	a, b := keepRun(t, dir, "a", 100, 400, nil), keepRun(t, dir, "b", 100, 400, nil)
+	if got := ipcprobe(t, "compare", a, b); got.code != exitDone {
+		t.Fatalf("exit code %d\n%s", got.code, got.stderr)
+	}
+	file := filepath.Join(dir, "b_comparison", "comparison.json")
+	derived, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := bytes.Replace(derived, []byte(`"evidence": "runs"`), []byte(`"evidence": "quads"`), 1)
+	if err := os.WriteFile(file, measured, 0o640); err != nil || bytes.Equal(measured, derived) {
+		t.Fatalf("%v\n%s", err, derived)
+	}
+	if got := ipcprobe(t, "compare", a, b); got.code != exitUsage || !strings.Contains(got.stderr, "--force") {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
+	}
+	if kept, err := os.ReadFile(file); err != nil || !bytes.Equal(kept, measured) {
+		t.Errorf("it is not what it was: %v", err)
+	}
+	if got := ipcprobe(t, "compare", a, b, "--force"); got.code != exitDone {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,12 +53,22 @@ func (p outlet) text() string { return p.folder + ".md" }
 // with --force.
 func (p outlet) options(force bool) store.Options {
 	uid, gid := callingUser()
-	if p.derived {
-		if _, err := os.Lstat(filepath.Join(p.folder, comparisonFile)); err == nil {
-			force = true
-		}
+	return store.Options{Force: force || p.derived && p.holdsDerived(), UID: uid, GID: gid}
+}
+
+// holdsDerived says that what is there was made of stored runs too.
+func (p outlet) holdsDerived() bool {
+	file, err := openRegular(filepath.Join(p.folder, comparisonFile))
+	if err != nil {
+		return false
 	}
-	return store.Options{Force: force, UID: uid, GID: gid}
+	defer file.Close()
+	var there struct {
+		Evidence string `json:"evidence"`
+	}
+	const most = 16 << 20 // such a file is a thousandth of it
+	err = json.NewDecoder(io.LimitReader(file, most)).Decode(&there)
+	return err == nil && there.Evidence == results.EvidenceRuns
 }
 
 // textOptions say how the text beside the folder is written; the error that something
@@ -96,14 +107,22 @@ func finish(ctx context.Context, o *compareOptions, c *results.Comparison, p out
 	return compared(ctx, c)
 }
 
+// openRegular opens a file that is one; with a link or a pipe in its place nobody is
+// led elsewhere, nor has to wait.
+func openRegular(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("read %s: not a regular file", path), err, file.Close())
+	}
+	return file, nil
+}
+
 // begins says whether a regular file begins with a text.
 func begins(path, head string) bool {
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	// Whoever puts a link or a pipe there now leads nobody elsewhere, nor has anybody wait.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	file, err := openRegular(path)
 	if err != nil {
 		return false
 	}

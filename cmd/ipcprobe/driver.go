@@ -73,7 +73,7 @@ type driver struct {
 }
 
 func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.Watcher) (*driver, error) {
-	clock, err := openClock(m)
+	clock, err := openClock(m.server.target, m.options.family)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +89,13 @@ type clock interface {
 	Close() error
 }
 
-func openClock(m *measurement) (clock, error) {
-	if m.options.family {
-		return gateway.OpenFamilyClock(m.server.target)
+// openClock opens the CPU clock of a target, with that of its children if they are
+// followed.
+func openClock(t *gateway.Target, family bool) (clock, error) {
+	if family {
+		return gateway.OpenFamilyClock(t)
 	}
-	return gateway.OpenClock(m.server.target)
+	return gateway.OpenClock(t)
 }
 
 func (d *driver) close() {

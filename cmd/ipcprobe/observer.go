@@ -23,7 +23,7 @@ const backlogPace = 100 * time.Millisecond
 type observer struct {
 	probes  *loader.Probes
 	watcher *gateway.Watcher
-	clock   *gateway.Clock
+	clock   clock
 	waiting *gateway.BacklogReader // nil where the backlog can't be seen
 	next    int                    // index of the next slice
 
@@ -63,7 +63,7 @@ func openObserver(ctx context.Context, of observing) (*observer, error) {
 	for _, warning := range o.probes.Warnings() {
 		warn("%s", warning)
 	}
-	if o.clock, err = gateway.OpenClock(s.target); err != nil {
+	if o.clock, err = openClock(s.target, of.children != nil); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
 	if o.waiting, err = gateway.OpenBacklog(s.target, s.sockets); err != nil {

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -320,6 +321,44 @@ func TestWhatWasLeftAloneIsTold(t *testing.T) {
 				t.Fatalf("a sample is of slice %d of %+v", at, r.Run.Slices)
 			}
 		}
+	}
+}
+
+// The children's answers count in bare slices too, and their CPU time is the
+// target's: of a server that forked them before, and of one that forks on.
+func TestChildrenAreWatchedWithoutLoad(t *testing.T) {
+	for _, shape := range [][]string{
+		{"--shape", "fork", "--workers", "2"},
+		{"--shape", "successor", "--successor", "3000"},
+	} {
+		t.Run(shape[1], func(t *testing.T) {
+			server, socket := startPeer(t, "shapeserver", append(shape, "--busy-us", "20")...)
+			client := exec.Command(peer.Build(t, "plainclient"), "--socket", socket, "--connections", "4", "--duration", "6")
+			var said bytes.Buffer
+			client.Stdout = &said
+			if err := client.Start(); err != nil {
+				t.Fatal(err)
+			}
+			got := ipcprobe(t, "run", "--no-load", "--children", "--pid", strconv.Itoa(server.Pid), "--duration", "4s", "--slice", "200ms",
+				"--format", "json", "--out", filepath.Join(t.TempDir(), "run"))
+			if err := client.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			var r results.Result
+			var c struct {
+				Rate float64 `json:"requests_per_second"`
+			}
+			if err := errors.Join(json.Unmarshal([]byte(got.stdout), &r), json.Unmarshal(said.Bytes(), &c)); err != nil {
+				t.Fatalf("exit code %d, %v\n%s%s", got.code, err, got.stderr, &said)
+			}
+			// Probed slices are in the client's rate alone.
+			if ratio := *r.Traffic.AnswersRPS / c.Rate; !(ratio > 0.8 && ratio < 1.4) {
+				t.Errorf("%.0f requests/s, the client says %.0f", *r.Traffic.AnswersRPS, c.Rate)
+			}
+			if least := c.Rate * 20e-6 * 100 / 2; r.CPU == nil || r.CPU.UtilisationPct < least || r.Overhead.Pairs == 0 {
+				t.Errorf("CPU %+v, which %.0f requests/s of 20 µs make more than %.0f %% busy; cost %+v", r.CPU, c.Rate, least, r.Overhead)
+			}
+		})
 	}
 }
 

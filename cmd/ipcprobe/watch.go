@@ -187,15 +187,19 @@ type view struct {
 	budget float64
 	legs   *results.Legs
 	calls  []results.Syscall
-	taken  int64 // when legs and calls were, ns since the watch began
+	span   time.Duration // that calls are of
+	taken  int64         // when the latest of legs and calls was, ns since the watch began
 }
 
 func (v *view) show(l *results.Look) error {
-	if l.Legs != nil || l.Syscalls != nil {
-		v.legs, v.calls, v.taken = l.Legs, l.Syscalls, l.ElapsedNs
+	if l.Legs != nil {
+		v.legs, v.taken = l.Legs, l.ElapsedNs
+	}
+	if len(l.Syscalls) > 0 {
+		v.calls, v.span, v.taken = l.Syscalls, time.Duration(l.ProbedNs), l.ElapsedNs
 	}
 	w := report.Watched{
-		Target: v.target, Look: l, Legs: v.legs, Calls: v.calls, Age: time.Duration(l.ElapsedNs - v.taken),
+		Target: v.target, Look: l, Legs: v.legs, Calls: v.calls, Span: v.span, Age: time.Duration(l.ElapsedNs - v.taken),
 		Budget: v.budget, Keys: v.screen.keys,
 	}
 	if len(l.Warnings) > 0 {

@@ -35,7 +35,11 @@ func trafficSpeed(r *results.Result) text {
 	if t.AnswersRPS == nil {
 		return say("How fast ").and(subjectName(r)).with(" is was not measured.")
 	}
-	if t.Answers == 0 {
+	switch {
+	case t.Answers == 0 && *t.AnswersRPS > 0:
+		return subjectName(r).with(" sends ").and(in(strong, unit(significant(*t.AnswersRPS), "times/s"))).
+			with(" to others’ clients, but never while the probes were on: no more is known of it.")
+	case t.Answers == 0:
 		return subjectName(r).with(" was watched for ").with(elapsed(r.Run.DurationNs)).with("; nobody was seen to use its Unix sockets.")
 	}
 	s := subjectName(r).with(" answers ").and(in(strong, unit(significant(*t.AnswersRPS), "requests/s"))).

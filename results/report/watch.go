@@ -19,7 +19,8 @@ type Watched struct {
 	Look    *results.Look
 	Legs    *results.Legs     // of the latest interval that had any; nil: none had
 	Calls   []results.Syscall // likewise
-	Age     time.Duration     // how long ago these two were taken
+	Span    time.Duration     // how long the probes were on in the interval of Calls
+	Age     time.Duration     // how long ago the latest of both was taken
 	Budget  float64           // percent
 	Keys    bool              // q quits; else only a signal does
 	Rows    int               // of the terminal; 0: 24
@@ -180,7 +181,7 @@ func callLines(w Watched, s Style, room int) []text {
 		{title: "bytes/call", right: true, dispensable: 1}, {title: "of a core", right: true},
 		{title: "p50", right: true}, {title: "p99", right: true}, {title: "errors", right: true},
 	}}
-	seconds := float64(w.Look.ProbedNs) / 1e9
+	seconds := w.Span.Seconds()
 	if len(w.Calls) == 0 || seconds <= 0 {
 		return make([]text, max(0, room))
 	}

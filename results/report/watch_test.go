@@ -21,7 +21,7 @@ func looked() Watched {
 		At: "2026-11-24T10:00:07Z", ElapsedNs: 67e9, DurationNs: 1e9, ProbedNs: 152e6,
 		Traffic: r.Traffic, Legs: r.Legs, Syscalls: r.Syscalls, CPU: r.CPU, RSSBytes: 13 << 20, Cost: ptr(2.4), Loss: &results.Loss{Seen: 10, Emitted: 10, Reconciled: true},
 	}
-	return Watched{Target: r.Target, Look: l, Legs: r.Legs, Calls: r.Syscalls, Budget: 3, Keys: true, Rows: 24,
+	return Watched{Target: r.Target, Look: l, Legs: r.Legs, Calls: r.Syscalls, Span: time.Duration(l.ProbedNs), Budget: 3, Keys: true, Rows: 24,
 		Warning: "2 of 50 connections sent more before they were answered. Which answer belongs to which request can't be told there"}
 }
 
@@ -127,5 +127,15 @@ func TestALossIsAsBadAsItsShare(t *testing.T) {
 		if got := s.line(s.settle(probesText(w))); !strings.Contains(got, tt.want) {
 			t.Errorf("%+v is said as %q, want %q", tt.loss, got, tt.want)
 		}
+	}
+}
+
+// What was seen before stays on the screen when nothing is probed for a while.
+func TestCallsStayWhereNothingIsProbed(t *testing.T) {
+	w := looked()
+	w.Look.ProbedNs, w.Age = 0, 3*time.Second
+	screen := strings.Join(Screen(w, Style{}), "\n")
+	if !strings.Contains(screen, w.Calls[0].Name) || !strings.Contains(screen, "figures of 3") {
+		t.Errorf("%s is gone from\n%s", w.Calls[0].Name, screen)
 	}
 }

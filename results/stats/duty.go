@@ -65,7 +65,8 @@ func (d *Duty) Done(bare, probed *results.Slice) {
 	without, ok := nsPerRequest(bare)
 	with, probedOK := nsPerRequest(probed)
 	if busy, clocked := cores(bare); ok && probedOK && clocked {
-		d.costs = append(d.costs, 100*(with/without-1)*busy)
+		used, _ := cores(probed)
+		d.costs = append(d.costs, 100*min((with/without-1)*busy, used)) // see Planner.cost
 		if len(d.costs) > dutyPairs {
 			d.costs = append(d.costs[:0], d.costs[1:]...)
 		}

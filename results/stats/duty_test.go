@@ -72,3 +72,26 @@ func TestAnEndlessWatchRemembersNoMoreThanTheLatest(t *testing.T) {
 		t.Errorf("%d costs are kept, room for %d", len(d.costs), cap(d.costs))
 	}
 }
+
+// A stretch between two bursts has one answer to all its CPU time. That is no reason
+// to look away for hours.
+func TestAPauseIsNoCost(t *testing.T) {
+	d := NewDuty(3)
+	slice := func(mode results.Mode, length, answers, cpu int64) *results.Slice {
+		s := &results.Slice{Mode: mode, Start: second, End: second + length,
+			Intervals: []results.Interval{{Counts: results.Counts{OK: answers}}}}
+		s.TargetCPU = [2]results.CPUTime{{At: s.Start}, {At: s.End, Total: cpu}}
+		return s
+	}
+	d.Done(slice(results.Bare, 800e6, 80_000, 400e6), slice(results.Probed, 200e6, 1, 10e6))
+	if cost := d.Cost(); cost > 5.01 {
+		t.Errorf("probes cost %v %% of a core, of a target that used 5", cost)
+	}
+	for range 5 {
+		if d.Next(time.Second) > 0 {
+			return
+		}
+		d.Done(slice(results.Bare, 1e9, 100_000, 500e6), &results.Slice{})
+	}
+	t.Error("nothing is probed for five intervals")
+}

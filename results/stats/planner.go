@@ -133,18 +133,21 @@ func (p *Planner) Done(s *results.Slice) {
 		p.taken++
 		p.probed += time.Duration(s.End - s.Start)
 		if probed, ok := figure(s); ok && p.bare > 0 {
-			p.costs = append(p.costs, p.cost(probed))
+			used, _ := cores(s)
+			p.costs = append(p.costs, p.cost(probed, used))
 		}
 	}
 }
 
-// cost compares a probed slice's figure with that of the bare slice before it.
-func (p *Planner) cost(probed float64) float64 {
+// cost compares a probed slice's figure with that of the bare slice before it. Where
+// the load is foreign a pause of it can leave one answer to a slice's CPU time, so the
+// probes are said to take no more than all that the target used.
+func (p *Planner) cost(probed, used float64) float64 {
 	switch {
 	case p.plan.Closed:
 		return 100 * (1 - probed/p.bare)
 	case p.plan.Foreign:
-		return 100 * (probed/p.bare - 1) * p.busy
+		return 100 * min((probed/p.bare-1)*p.busy, used)
 	}
 	return 100 * (probed - p.bare)
 }

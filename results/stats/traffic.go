@@ -88,10 +88,11 @@ func shareOf(n, all int64) float64 {
 }
 
 // SendsToAnswers turns slices that count sends into ones that count answers, by
-// the ratio of the two in all probed slices. Where there was no answer the target
-// sent unasked, and nothing is an answer.
+// the ratio of the two in all probed slices. Where there was no answer among the sends
+// the target sent unasked, and nothing is an answer; where these saw no send, each of
+// the others is taken for one.
 func SendsToAnswers(f *results.Flows, slices []results.Slice) {
-	ratio := 0.0
+	ratio := 1.0
 	if f.Sends > 0 {
 		ratio = float64(f.Answers) / float64(f.Sends)
 	}
