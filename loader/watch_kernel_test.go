@@ -120,6 +120,7 @@ func aPipelinedConnectionIsCountedAndNotTimed(t *testing.T, rung Rung) {
 				t.Fatal(err)
 			}
 		}
+		receives(t, pid)
 	})
 	if flows.Answers != rounds*depth || flows.PipelinedConnections != 1 {
 		t.Error(inBrief(flows))
@@ -151,6 +152,7 @@ func aPauseBetweenARequestsPiecesIsNoServiceTime(t *testing.T, rung Rung) {
 				t.Fatal(err)
 			}
 		}
+		receives(t, pid)
 	})
 	service, wait := flows.Legs[results.FlowService], flows.Legs[results.FlowQueueWait]
 	if flows.Timed != n || service.TotalNs >= n*pause.Nanoseconds() || wait.TotalNs >= n*pause.Nanoseconds() {
@@ -186,7 +188,7 @@ func theLeanCounterCountsAnswersAndNothingElse(t *testing.T, rung Rung) {
 	if sends != 499 || flows.Answers != 0 || flows.Sends != 0 {
 		t.Errorf("%d sends, want 499; %s", sends, inBrief(flows))
 	}
-	if flows := watched(t, probes, func() { exchange(t, conn, 100) }); flows.Timed != 100 {
+	if flows := watched(t, probes, func() { exchange(t, conn, 100); receives(t, pid) }); flows.Timed != 100 {
 		t.Errorf("after the lean slice: %s", inBrief(flows))
 	}
 }
