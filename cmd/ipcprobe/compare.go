@@ -102,7 +102,7 @@ inconclusive, 4 invalid measurement.`,
 	}
 	rate, warmup := flags.Lookup("rate"), flags.Lookup("warmup")
 	rate.Usage, rate.DefValue = "`R` requests a second, or max (default: 60 % of what the slower build can)", ""
-	warmup.Usage, warmup.DefValue = "length `D` of the load before each slice that isn't counted (default: the preset's)", "0s"
+	warmup.Usage, warmup.DefValue = "length `D` of the load before each slice that isn't counted (default: the preset's)", ""
 	flags.SortFlags = false
 	return command
 }
