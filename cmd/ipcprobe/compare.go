@@ -25,28 +25,28 @@ import (
 
 // compareOptions are the flags of `ipcprobe compare`.
 type compareOptions struct {
-	load      *load.Options
-	commands  [2]string // of A and B
-	sockets   [2]string // where they listen, if not told
-	preset    string
-	quads     int
-	nulls     int
-	probed    int // quads that are probed too; -1: as many as there are, where we may
-	slice     time.Duration
-	margin    float64
-	marginSet bool
-	gates     []string
-	limits    limit.Flag
-	name      string
-	out       string
-	force     bool
-	format    string
-	quiet     bool
-	args      []string
+	load     *load.Options
+	commands [2]string // of A and B
+	sockets  [2]string // where they listen, if not told
+	preset   string
+	quads    int
+	nulls    int
+	probed   int // quads that are probed too; -1: as many as there are, where we may
+	slice    time.Duration
+	margin   float64
+	gates    []string
+	limits   limit.Flag
+	name     string
+	out      string
+	force    bool
+	format   string
+	quiet    bool
+	args     []string
 
-	rateSet bool
-	words   [2][]string // the commands, split
-	plan    compare.Preset
+	// Whether these flags were given.
+	rateSet, marginSet bool
+	words              [2][]string // the commands, split
+	plan               compare.Preset
 }
 
 func newCompare(stdout, stderr io.Writer) *cobra.Command {
@@ -67,7 +67,6 @@ inconclusive, 4 invalid measurement.`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.args = os.Args
-			o.rateSet = c.Flags().Changed("rate")
 			live := o.commands[0] != "" || o.commands[1] != ""
 			if err := o.check(c.Flags(), args, live); err != nil {
 				return err
@@ -118,7 +117,7 @@ func (o *compareOptions) check(flags *pflag.FlagSet, args []string, live bool) e
 	if err := checkFormat(o.format); err != nil {
 		return err
 	}
-	o.marginSet = flags.Changed("margin")
+	o.rateSet, o.marginSet = flags.Changed("rate"), flags.Changed("margin")
 	switch {
 	case o.marginSet && !(o.margin >= 0 && o.margin <= 1000):
 		return fmt.Errorf("--margin is %v, but must be between 0 and 1000 percent", o.margin)

@@ -89,6 +89,12 @@ func (o *observer) close() error {
 func (o *observer) slice(ctx context.Context, mode results.Mode, length time.Duration) (s results.Slice, err error) {
 	s = results.Slice{Index: o.next, Mode: mode}
 	o.next++
+	if mode == results.Gap {
+		s.Start = monotonic()
+		err = o.wait(ctx, length)
+		s.End = monotonic()
+		return s, err
+	}
 	attach := o.probes.AttachLean
 	if mode == results.Probed {
 		attach = o.probes.Attach
@@ -124,15 +130,6 @@ func (o *observer) slice(ctx context.Context, mode results.Mode, length time.Dur
 		Slice: s.Index, Start: s.Start, End: s.End, Counts: results.Counts{OK: after - before, Sent: after - before},
 	}}
 	return s, waitErr
-}
-
-// gap leaves the target alone for some time, as slice does otherwise.
-func (o *observer) gap(ctx context.Context, length time.Duration) (s results.Slice, err error) {
-	s = results.Slice{Index: o.next, Mode: results.Gap, Start: monotonic()}
-	o.next++
-	err = o.wait(ctx, length)
-	s.End = monotonic()
-	return s, err
 }
 
 // wait is a pass with nothing to drain.

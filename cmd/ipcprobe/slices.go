@@ -118,8 +118,11 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		return err
 	}
 	runtime.GC() // here, and not beside the next slice: see run
-	return d.wait(ctx, min(length/settleShare, settleMost))
+	return d.wait(ctx, settling(length))
 }
+
+// settling is how long the load gets behind a probed slice of some length.
+func settling(length time.Duration) time.Duration { return min(length/settleShare, settleMost) }
 
 // sync brings each connection to rest once. It does not wait long: a server that
 // stalls must not do so unseen, in a gap. When not all have come to rest, the

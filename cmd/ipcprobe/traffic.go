@@ -90,17 +90,17 @@ func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, std
 // observeSlice takes the slice that the planner wants next.
 func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *stats.Planner, length time.Duration) error {
 	mode := planner.Next()
-	if mode == results.Gap {
-		slice, err := ob.gap(ctx, length)
-		m.keepObserved(slice, planner)
-		return err
-	}
 	on := time.Now()
 	slice, err := ob.slice(ctx, mode, length)
 	if mode == results.Probed {
 		m.probed += time.Since(on)
 	}
-	if !m.keepObserved(slice, planner) || mode == results.Bare {
+	if slice.End <= slice.Start {
+		return err
+	}
+	m.slices = append(m.slices, slice)
+	planner.Done(&slice)
+	if mode != results.Probed {
 		return err
 	}
 	if _, drainErr := ob.probes.Collect(nil); drainErr != nil {
@@ -111,17 +111,7 @@ func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *s
 	if err != nil {
 		return err
 	}
-	return ob.wait(ctx, min(length/settleShare, settleMost))
-}
-
-// keepObserved stores a slice, if it has a length.
-func (m *measurement) keepObserved(slice results.Slice, planner *stats.Planner) bool {
-	if slice.End <= slice.Start {
-		return false
-	}
-	m.slices = append(m.slices, slice)
-	planner.Done(&slice)
-	return true
+	return ob.wait(ctx, settling(length))
 }
 
 // listed is how many of the slices stand in the result: all but the gaps.

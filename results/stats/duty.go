@@ -66,7 +66,7 @@ func (d *Duty) Done(bare, probed *results.Slice) {
 	with, probedOK := nsPerRequest(probed)
 	if busy, clocked := cores(bare); ok && probedOK && clocked {
 		used, _ := cores(probed)
-		d.costs = append(d.costs, 100*min((with/without-1)*busy, used)) // see Planner.cost
+		d.costs = append(d.costs, foreignCost(without, with, busy, used))
 		if len(d.costs) > dutyPairs {
 			d.costs = append(d.costs[:0], d.costs[1:]...)
 		}

@@ -139,17 +139,23 @@ func (p *Planner) Done(s *results.Slice) {
 	}
 }
 
-// cost compares a probed slice's figure with that of the bare slice before it. Where
-// the load is foreign a pause of it can leave one answer to a slice's CPU time, so the
-// probes are said to take no more than all that the target used.
+// cost compares a probed slice's figure with that of the bare slice before it.
 func (p *Planner) cost(probed, used float64) float64 {
 	switch {
 	case p.plan.Closed:
 		return 100 * (1 - probed/p.bare)
 	case p.plan.Foreign:
-		return 100 * min((probed/p.bare-1)*p.busy, used)
+		return foreignCost(p.bare, probed, p.busy, used)
 	}
 	return 100 * (probed - p.bare)
+}
+
+// foreignCost is by how much of one core, in percent, the probes raise the CPU time of
+// a target under others' load, which took so many ns an answer bare and probed, and
+// kept so many cores busy in each. A pause of the load can leave one answer to a
+// slice's CPU time, so they are said to take no more than all that the target used.
+func foreignCost(bare, probed, busy, used float64) float64 {
+	return 100 * min((probed/bare-1)*busy, used)
 }
 
 // cores is how many cores a slice kept busy with the target; ok is false when
