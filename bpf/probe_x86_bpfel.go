@@ -42,7 +42,10 @@ type ProbeCallTable struct {
 
 type ProbeCpu struct {
 	_        structs.HostLayout
+	Thread   ProbeThread
 	Tape     uint64
+	Running  uint32
+	Pad      uint32
 	Accounts [13]ProbeAccount
 	Upstream struct {
 		_          structs.HostLayout
@@ -53,7 +56,6 @@ type ProbeCpu struct {
 		RoundTrips uint64
 	}
 	Traffic ProbeTraffic
-	_       [48]byte
 }
 
 type ProbeDurations struct {

@@ -34,6 +34,9 @@ func recordsIn(bytes int) uint32 {
 // chunksOf is the number of chunks of so many records; the last may be cut short.
 func chunksOf(records uint32) uint32 { return (records + chunkRecords - 1) / chunkRecords }
 
+// nobody is NOBODY of bpf/src/state.h.
+const nobody = 0xffffffff
+
 // window is how much of the tape is mapped at once, bytes: what is mapped of a map is
 // resident, read or not. A multiple of a record and of any page.
 const window = 4 << 20
@@ -96,6 +99,7 @@ func (t *tape) reset(cpus *cpus) error {
 		return err
 	}
 	for i := range states {
+		states[i].Running = nobody // whose state was loaded there may run elsewhere now
 		// A full chunk: the CPU's first record takes a new one.
 		states[i].Tape = chunkRecords
 		if t.dealt {

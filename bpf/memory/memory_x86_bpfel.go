@@ -15,7 +15,10 @@ import (
 
 type MemoryCpu struct {
 	_        structs.HostLayout
+	Thread   MemoryThread
 	Tape     uint64
+	Running  uint32
+	Pad      uint32
 	Accounts [13]struct {
 		_        structs.HostLayout
 		Seen     uint64
@@ -50,7 +53,6 @@ type MemoryCpu struct {
 		StreamedConnections uint64
 		LeanSends           uint64
 	}
-	_ [48]byte
 }
 
 type MemoryEnd struct {

@@ -58,7 +58,7 @@ static __always_inline void handle_consumed(struct cpu *cpu, struct sk_buff *skb
 		account->filtered++;
 		return;
 	}
-	thread = this_thread(CREATE);
+	thread = this_thread(cpu, CREATE);
 	if (!thread) {
 		account->lost++;
 		return;
@@ -70,9 +70,10 @@ static __always_inline void handle_consumed(struct cpu *cpu, struct sk_buff *skb
 }
 
 /* The server sends to this client: the send call's end says how much. */
-static __always_inline void handle_answered(struct account *account, struct sock *sk)
+static __always_inline void handle_answered(struct cpu *cpu, struct account *account,
+					    struct sock *sk)
 {
-	struct thread *thread = this_thread(CREATE);
+	struct thread *thread = this_thread(cpu, CREATE);
 	struct end *end = end_of(sk, 0);
 
 	if (!thread) {

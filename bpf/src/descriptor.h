@@ -18,7 +18,7 @@ static __always_inline void transferred(void)
 
 	if (!is_target(current_tgid()))
 		return;
-	thread = this_thread(0);
+	thread = thread_by_id(bpf_get_current_pid_tgid(), 0);
 	if (thread)
 		thread->transferred = 1;
 }
@@ -69,7 +69,7 @@ static __always_inline void call_ends(struct cpu *cpu, struct pt_regs *regs, lon
 
 	if (!is_target(tgid) && (RUNG != RUNG_SYSCALL || tgid != client_tgid))
 		return;
-	thread = this_thread(0);
+	thread = this_thread(cpu, 0);
 	if (thread && thread->transferred) {
 		thread->transferred = 0;
 		return;

@@ -10,9 +10,10 @@
 #include "state.h"
 #include "transfer.h"
 
-static __always_inline void leave_cpu(struct task_struct *task, int runnable, __u64 now)
+/* The thread that runs. */
+static __always_inline void leave_cpu(struct cpu *cpu, int runnable, __u64 now)
 {
-	struct thread *thread = thread_of(task, 0);
+	struct thread *thread = this_thread(cpu, 0);
 
 	if (!thread)
 		return;
@@ -22,6 +23,8 @@ static __always_inline void leave_cpu(struct task_struct *task, int runnable, __
 	thread->heard = 0;
 	thread->answered_by = 0;
 	thread->woken_by_own = 0;
+	store_thread(cpu);
+	cpu->running = NOBODY;
 }
 
 /*
@@ -83,7 +86,7 @@ static __always_inline void handle_switch(struct cpu *cpu, int preempt,
 	}
 	now = bpf_ktime_get_ns();
 	if (leaves)
-		leave_cpu(prev, preempt || task_runs(prev), now);
+		leave_cpu(cpu, preempt || task_runs(prev), now);
 	if (enters)
 		enter_cpu(next, now);
 	account->emitted++;
@@ -140,7 +143,7 @@ static __always_inline void handle_waking(struct cpu *cpu, struct task_struct *t
 		return;
 	}
 	account->emitted++;
-	waker = this_thread(0);
+	waker = this_thread(cpu, 0);
 	if (tgid == client_tgid) {
 		if (waker && in_send())
 			waker->ready_ns = bpf_ktime_get_ns();

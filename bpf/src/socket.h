@@ -51,7 +51,7 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 	tgid = current_tgid();
 #if TYPED
 	if (is_target(tgid) && is_datagram(sk)) {
-		handle_answered(account, sk);
+		handle_answered(cpu, account, sk);
 		return;
 	}
 #endif
@@ -60,7 +60,7 @@ static __always_inline void handle_data_ready(struct cpu *cpu, struct sock *sk)
 		account->filtered++;
 		return;
 	}
-	thread = this_thread(CREATE);
+	thread = this_thread(cpu, CREATE);
 	if (!thread) {
 		account->lost++;
 		return;
@@ -123,7 +123,7 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 {
 	/* Where sk_data_ready is not seen, nothing has made the thread's state yet. */
 	const int first = TYPED || RUNG == RUNG_SYSCALL;
-	struct thread *thread = this_thread(first ? CREATE : 0);
+	struct thread *thread = this_thread(cpu, first ? CREATE : 0);
 	struct end *end = client_end(sk);
 	struct record *record;
 
@@ -160,7 +160,7 @@ static __always_inline void handle_client_send(struct cpu *cpu, struct account *
 static __always_inline void handle_client_recv(struct cpu *cpu, struct account *account,
 					       struct sock *sk, int bytes)
 {
-	struct thread *thread = this_thread(0);
+	struct thread *thread = this_thread(cpu, 0);
 	struct record *record;
 	struct end *end;
 
@@ -189,7 +189,7 @@ static __always_inline void handle_server(struct cpu *cpu, struct account *accou
 					  __u64 cookie, __u64 position, int bytes,
 					  enum record_kind kind)
 {
-	struct thread *thread = this_thread(CREATE);
+	struct thread *thread = this_thread(cpu, CREATE);
 	struct record *record;
 	__u32 place;
 
@@ -215,7 +215,7 @@ static __always_inline void handle_server(struct cpu *cpu, struct account *accou
 static __always_inline void handle_datagram(struct cpu *cpu, struct account *account,
 					    int bytes, int sends)
 {
-	struct thread *thread = this_thread(0);
+	struct thread *thread = this_thread(cpu, 0);
 	__u64 cookie = 0, position;
 
 	if (thread && sends) {

@@ -184,8 +184,13 @@ struct {
  * mapped: a lookup by system call keeps the probes on perf events from running on
  * its CPU until it returns, and it can be preempted for as long as the target likes.
  */
+#define NOBODY 0xffffffff /* in running: no thread has this number */
+
 struct cpu {
-	__u64 tape; /* chunk << 16 | slots used in it */
+	struct thread thread; /* of running */
+	__u64 tape;	      /* chunk << 16 | slots used in it */
+	__u32 running;	      /* whose state is loaded: see this_thread */
+	__u32 pad;
 	struct account accounts[PROGRAMS];
 	struct upstream upstream;
 	struct traffic traffic;
@@ -237,14 +242,44 @@ static __always_inline struct thread *in_this_slice(struct thread *thread)
 }
 
 #if TYPED
+/* The state of a thread that is off the CPU, or about to be on one. */
 static __always_inline struct thread *thread_of(struct task_struct *task, __u64 flags)
 {
 	return in_this_slice(bpf_task_storage_get(&threads, task, 0, flags));
 }
 
-static __always_inline struct thread *this_thread(__u64 flags)
+static __noinline int load_thread(struct cpu *cpu, __u64 flags)
 {
-	return thread_of((struct task_struct *)bpf_get_current_task_btf(), flags);
+	struct thread *thread;
+
+	thread = thread_of((struct task_struct *)bpf_get_current_task_btf(), flags);
+	if (!thread)
+		return 0;
+	cpu->thread = *thread;
+	cpu->running = bpf_get_current_pid_tgid();
+	return 1;
+}
+
+/*
+ * The state of the thread that runs. Its storage takes longer to find than to read, so
+ * the first program that wants it after a switch loads it onto the CPU, as the kernel
+ * does with registers, and sched_switch stores it where the thread leaves.
+ */
+static __always_inline struct thread *this_thread(struct cpu *cpu, __u64 flags)
+{
+	if (cpu->running != (__u32)bpf_get_current_pid_tgid() && !load_thread(cpu, flags))
+		return NULL;
+	return &cpu->thread;
+}
+
+/* Stores what was loaded, of the thread that runs. */
+static __always_inline void store_thread(struct cpu *cpu)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+
+	if (thread)
+		*thread = cpu->thread;
 }
 
 static __always_inline struct end *end_of(struct sock *sk, __u64 flags)
@@ -270,9 +305,13 @@ static __always_inline struct thread *thread_of(struct task_struct *task, __u64 
 	return thread_by_id(FIELD(task, pid), flags);
 }
 
-static __always_inline struct thread *this_thread(__u64 flags)
+static __always_inline struct thread *this_thread(struct cpu *cpu, __u64 flags)
 {
 	return thread_by_id(bpf_get_current_pid_tgid(), flags);
+}
+
+static __always_inline void store_thread(struct cpu *cpu)
+{
 }
 
 /* Whether it was made for this socket, and not for one before it at its address. */

@@ -44,7 +44,7 @@ struct {
 __u32 slots_taken = 0;
 
 /* The thread's slot, taken at its first call; 0 when there is none left. */
-static __always_inline __u32 slot_of(struct thread *thread)
+static __always_inline __u32 slot_of(struct cpu *cpu, struct thread *thread)
 {
 	struct slot_owner *owner;
 	__u64 id;
@@ -56,6 +56,7 @@ static __always_inline __u32 slot_of(struct thread *thread)
 	if (slot >= SLOTS)
 		slot = 0;
 	thread->slot = slot + 1;
+	store_thread(cpu); /* it outlives the slice */
 	owner = bpf_map_lookup_elem(&slots, &slot);
 	if (!slot || !owner)
 		return 0;
@@ -66,10 +67,10 @@ static __always_inline __u32 slot_of(struct thread *thread)
 	return slot;
 }
 
-static __always_inline void count_for_thread(struct thread *thread, __u32 number,
-					     __u64 ns, __s64 ret)
+static __always_inline void count_for_thread(struct cpu *cpu, struct thread *thread,
+					     __u32 number, __u64 ns, __s64 ret)
 {
-	__u32 slot = slot_of(thread), place = slot * CALLS + number;
+	__u32 slot = slot_of(cpu, thread), place = slot * CALLS + number;
 	struct thread_call *call = bpf_map_lookup_elem(&thread_calls, &place);
 
 	if (!call)
@@ -95,10 +96,10 @@ static __always_inline void count_for_thread(struct thread *thread, __u32 number
  * Whom the client woke before this send is no matter of it: an interrupt that wakes
  * somebody can come upon the end of the send before.
  */
-static __always_inline void begin_client_send(void)
+static __always_inline void begin_client_send(struct cpu *cpu)
 {
 #if TYPED
-	struct thread *thread = this_thread(0);
+	struct thread *thread = this_thread(cpu, 0);
 
 	if (thread)
 		thread->ready_ns = 0;
@@ -116,10 +117,10 @@ static __always_inline struct thread *handle_sys_enter(struct cpu *cpu, __u64 nu
 	if (!is_target(tgid)) {
 		account->filtered++;
 		if (tgid == client_tgid && sends(number))
-			begin_client_send();
+			begin_client_send(cpu);
 		return NULL;
 	}
-	thread = this_thread(CREATE);
+	thread = this_thread(cpu, CREATE);
 	if (!thread) {
 		account->lost++;
 		return NULL;
@@ -205,7 +206,7 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 		account->filtered++;
 		return;
 	}
-	thread = this_thread(CREATE);
+	thread = this_thread(cpu, CREATE);
 	if (!thread) {
 		account->lost++;
 		return;
@@ -229,7 +230,7 @@ static __always_inline void handle_sys_exit(struct cpu *cpu, __u32 number, __s64
 		return;
 	}
 	account->emitted++;
-	count_for_thread(thread, number, ns, ret);
+	count_for_thread(cpu, thread, number, ns, ret);
 	if (ns)
 		count_duration(call, ns);
 	if (off)

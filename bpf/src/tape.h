@@ -36,15 +36,13 @@ struct {
 
 #if TYPED
 /*
- * The next free place, or TAPE_FULL. Two programs that
- * interrupt one another on a CPU get different slots: each increment of
- * cpu->tape is atomic, and of two that find their chunk full the later store
- * only leaves the other's chunk partly unused.
+ * The next free place, or TAPE_FULL. Records are made in the calls of threads, where a
+ * typed program is not preempted: nobody comes between. An atomic step would have the
+ * CPU wait until all it has written is in its cache.
  */
 static __always_inline __u32 tape_next(struct cpu *cpu)
 {
-	__u64 place = __sync_fetch_and_add(&cpu->tape, 1);
-	__u64 used = place & 0xffff, chunk = place >> 16;
+	__u64 place = cpu->tape, used = place & 0xffff, chunk = place >> 16;
 
 	if (used >= CHUNK) {
 		chunk = __sync_fetch_and_add(&chunks_taken, 1);
@@ -52,9 +50,9 @@ static __always_inline __u32 tape_next(struct cpu *cpu)
 			cpu->tape = CHUNK;
 			return TAPE_FULL;
 		}
-		cpu->tape = chunk << 16 | 1;
 		used = 0;
 	}
+	cpu->tape = chunk << 16 | (used + 1);
 	return (chunk << CHUNK_SHIFT) + used;
 }
 #else

@@ -96,7 +96,7 @@ static __always_inline void handle_upstream_send(struct cpu *cpu, struct sock *s
 						 int bytes)
 {
 	__u8 *outstanding = asked_on(sk, CREATE);
-	struct thread *thread = this_thread(0);
+	struct thread *thread = this_thread(cpu, 0);
 
 	if (outstanding)
 		*outstanding = 1;
@@ -116,7 +116,7 @@ static __always_inline void handle_upstream_recv(struct cpu *cpu, struct sock *s
 						 int bytes)
 {
 	__u8 *outstanding = asked_on(sk, 0);
-	struct thread *thread = this_thread(0);
+	struct thread *thread = this_thread(cpu, 0);
 	__u8 answer = outstanding && *outstanding;
 
 	if (answer)

@@ -119,7 +119,7 @@ static __always_inline void tell_wait(struct flow *flow, struct sock *sk, __u64 
 static __always_inline void watch_recv(struct cpu *cpu, struct account *account,
 				       struct sock *sk, struct flow *flow, int bytes)
 {
-	struct thread *thread = this_thread(CREATE);
+	struct thread *thread = this_thread(cpu, CREATE);
 	__u64 now = bpf_ktime_get_ns();
 
 	if (!thread) {
@@ -150,7 +150,7 @@ static __always_inline void watch_recv(struct cpu *cpu, struct account *account,
 static __always_inline void watch_send(struct cpu *cpu, struct account *account,
 				       struct sock *sk, struct flow *flow, int bytes)
 {
-	struct thread *thread = this_thread(CREATE);
+	struct thread *thread = this_thread(cpu, CREATE);
 	int first = flow->state == FLOW_TAKING, doubt, paused;
 	__u64 begin;
 
