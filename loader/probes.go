@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 
+	"github.com/ipcprobe/ipcprobe/bpf"
 	"github.com/ipcprobe/ipcprobe/loader/mapping"
 	"github.com/ipcprobe/ipcprobe/results"
 )
@@ -60,7 +61,8 @@ type Probes struct {
 	links    []link.Link
 	sampler  *sampler
 	attached bool
-	slice    uint32 // counts Attach
+	carried  results.Carried // by the slice that was attached for last
+	slice    uint32          // counts Attach
 	counted  counted
 	tables   *tables // nil: no stacks are taken
 
@@ -118,11 +120,18 @@ func (p *Probes) Rung() Rung { return p.rung }
 func (p *Probes) Warnings() []string { return p.warnings }
 
 // Attach puts all probes on. On an error none stays.
-func (p *Probes) Attach() error {
+func (p *Probes) Attach() error { return p.AttachFor(results.CarriedAll) }
+
+// Turns says whether the probes can take turns. On the other rungs what follows a
+// socket needs the programs on system calls.
+func (p *Probes) Turns() bool { return p.sampler != nil && p.rung == TPBTF }
+
+// AttachFor puts on the probes of a slice that carries some of them.
+func (p *Probes) AttachFor(carried results.Carried) error {
 	if p.attached {
 		return errors.New("attach the probes: already attached")
 	}
-	p.attached = true
+	p.attached, p.carried = true, carried
 	if err := p.setLean(false); err != nil {
 		return errors.Join(err, p.Detach())
 	}
@@ -151,7 +160,7 @@ func (p *Probes) Attach() error {
 		return errors.Join(err, p.Detach())
 	}
 	for i := range p.hooks {
-		if p.options.Hooks != nil && !slices.Contains(p.options.Hooks, p.hooks[i].name) {
+		if !p.wanted(p.hooks[i].name) {
 			continue
 		}
 		l, err := p.hooks[i].attach()
@@ -160,13 +169,21 @@ func (p *Probes) Attach() error {
 		}
 		p.links = append(p.links, l)
 	}
-	if p.sampler == nil {
+	if p.sampler == nil || !carried.Clock() {
 		return nil
 	}
 	if err := p.sampler.attach(); err != nil {
 		return errors.Join(err, p.Detach())
 	}
 	return nil
+}
+
+// wanted says whether this slice has a program on its hook.
+func (p *Probes) wanted(name string) bool {
+	if !p.carried.Calls() && (name == bpf.ProbeProgSysEnter || name == bpf.ProbeProgSysExit) {
+		return false
+	}
+	return p.options.Hooks == nil || slices.Contains(p.options.Hooks, name)
 }
 
 // Count says whether system calls and CPU samples count from now on. They are

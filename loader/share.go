@@ -36,14 +36,17 @@ func (p *Probes) setShifts() error {
 			c.shifts = [2]uint32{firstShift, firstShift}
 		}
 	}
-	return p.tellShifts()
+	if !p.carried.Calls() { // no call is seen: nor which one a thread leaves its CPU in
+		return p.tellShifts([2]uint32{noStacks, noStacks})
+	}
+	return p.tellShifts(c.shifts)
 }
 
-func (p *Probes) tellShifts() error {
-	if err := p.objects.OffCpuShift.Set(p.counted.shifts[0]); err != nil {
+func (p *Probes) tellShifts(shifts [2]uint32) error {
+	if err := p.objects.OffCpuShift.Set(shifts[0]); err != nil {
 		return fmt.Errorf("set the share of stays off the CPU that are followed: %w", err)
 	}
-	if err := p.objects.CallShift.Set(p.counted.shifts[1]); err != nil {
+	if err := p.objects.CallShift.Set(shifts[1]); err != nil {
 		return fmt.Errorf("set the share of calls whose stack is taken: %w", err)
 	}
 	return nil
@@ -54,7 +57,7 @@ func (p *Probes) tellShifts() error {
 // how long it has counted.
 func (p *Probes) thinOut(length time.Duration) error {
 	c := &p.counted
-	if c.known {
+	if c.known || !p.carried.Calls() {
 		return nil
 	}
 	seen, err := p.forStacks()
@@ -64,7 +67,7 @@ func (p *Probes) thinOut(length time.Duration) error {
 	for i := range c.shifts {
 		c.shifts[i] = max(c.shifts[i], shiftFor(seen[i]-c.before[i], length))
 	}
-	return p.tellShifts()
+	return p.tellShifts(c.shifts)
 }
 
 // forStacks is how many stays off the CPU and calls there were since Open.
@@ -92,7 +95,7 @@ func (p *Probes) endSamples() error {
 	p.sampler.samples.end(p.counted.end)
 	c := &p.counted
 	length := time.Duration(c.end - c.begin)
-	if c.begin == 0 || length <= 0 {
+	if c.begin == 0 || length <= 0 || !p.carried.Calls() {
 		return nil
 	}
 	seen, err := p.forStacks()

@@ -91,7 +91,8 @@ type Run struct {
 // RunSlice is the short form of a Slice in result.json.
 type RunSlice struct {
 	Mode          string  `json:"mode"`
-	StartNs       int64   `json:"start_ns"` // since the first slice began
+	Carried       string  `json:"carried,omitempty"` // of a probed slice: all, calls or clock
+	StartNs       int64   `json:"start_ns"`          // since the first slice began
 	DurationNs    int64   `json:"duration_ns"`
 	Requests      int64   `json:"requests"`
 	ThroughputRPS float64 `json:"throughput_rps"`

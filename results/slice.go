@@ -37,6 +37,31 @@ func (m Mode) String() string {
 	return [...]string{"gap", "warmup", "bare", "probed"}[m]
 }
 
+// Carried says which families of probes a probed slice carried. Where they disturb one
+// another's figures they take turns.
+type Carried uint8
+
+const (
+	// CarriedAll: all of them.
+	CarriedAll Carried = iota
+	// CarriedCalls: all but the clock that samples the CPU.
+	CarriedCalls
+	// CarriedClock: that clock, with the probes of sockets and threads, which tell
+	// which request a sample belongs to; not those of system calls.
+	CarriedClock
+)
+
+// String gives the word that files use for what was carried.
+func (c Carried) String() string {
+	return [...]string{"all", "calls", "clock"}[c]
+}
+
+// Clock says that the CPU was sampled.
+func (c Carried) Clock() bool { return c != CarriedCalls }
+
+// Calls says that requests were followed from call to call, and system calls counted.
+func (c Carried) Calls() bool { return c != CarriedClock }
+
 // Counts are requests by what became of them. A request counts in the interval
 // in which it ended; Sent counts where it was sent.
 type Counts struct {
@@ -105,6 +130,7 @@ type CPUTime struct {
 type Slice struct {
 	Index       int
 	Mode        Mode
+	Carried     Carried // of a probed slice
 	Start, End  int64
 	Intervals   []Interval
 	Kinds       []KindCounts // by Request.Kind; nil when there is one kind

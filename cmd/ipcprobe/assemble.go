@@ -28,7 +28,7 @@ func assemble(m *measurement) *results.Result {
 		return assembleTraffic(m)
 	}
 	mode := m.quotedMode()
-	quoted, probed := stats.Merge(m.slices, mode), stats.Merge(m.slices, results.Probed)
+	quoted := stats.Merge(m.slices, mode)
 	r := &results.Result{
 		SchemaVersion: results.SchemaVersion, Valid: true,
 		Tool:        results.Tool{Version: version, Commit: commit},
@@ -44,9 +44,9 @@ func assemble(m *measurement) *results.Result {
 	r.Latency = quoted.Latency()
 	uncertain(r, m.slices, mode)
 
-	requests := probed.Counts.OK + probed.Counts.Error
+	requests := m.answeredIn(results.Carried.Calls)
 	r.Syscalls = stats.Syscalls(m.calls, requests, errnoName)
-	r.Upstream = stats.Upstream(m.upstream, requests)
+	r.Upstream = stats.Upstream(m.upstream, m.answeredIn(anything))
 	r.CPU = stats.CPU(m.slices, mode)
 	if r.CPU != nil {
 		if rate, err := load.ParseRate(o.load.Rate); err == nil && !rate.Closed() && !rate.Flat() {
@@ -57,7 +57,7 @@ func assemble(m *measurement) *results.Result {
 		if words := cutShort(r.CPU); words != "" {
 			r.Warn(words)
 		}
-		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.probedCPU(), Requests: requests,
+		r.Copies = stats.Copies(stacks, stats.Spent{CPU: m.sampledCPUFor(requests), Requests: requests,
 			Calls: m.calls, Fastest: copySpeed(time.Now)})
 	}
 	r.Memory = &m.memory
@@ -77,6 +77,29 @@ func assemble(m *measurement) *results.Result {
 	r.Limits = limit.Judge(o.memory.limits.Rules, r)
 	return r
 }
+
+// answeredIn is how many requests were answered in probed slices that carried what is
+// asked for.
+func (m *measurement) answeredIn(what func(results.Carried) bool) int64 {
+	var c results.Counts
+	for _, s := range m.carrying(what) {
+		c.Add(s.Counts())
+	}
+	return c.OK + c.Error
+}
+
+// sampledCPUFor is the target's CPU time for so many requests, ns, by those of the
+// slices in which it was sampled.
+func (m *measurement) sampledCPUFor(requests int64) int64 {
+	answered := m.answeredIn(results.Carried.Clock)
+	if answered == 0 {
+		return 0
+	}
+	return int64(float64(m.sampledCPU()) * float64(requests) / float64(answered))
+}
+
+// anything asks for nothing in particular.
+func anything(results.Carried) bool { return true }
 
 // quotedMode is the mode of the slices that the client's figures come from: bare,
 // unless the user had the whole run probed.

@@ -58,6 +58,7 @@ type driver struct {
 	clock     clock
 	planner   *stats.Planner
 	matcher   *join.Matcher
+	aside     *join.Matcher   // of slices without system calls: it tells what samples belong to
 	next      int             // index of the next slice
 	begun     results.CPUTime // the target's clocks when the open slice began
 	restless  int             // connections that never came to rest, at most
@@ -79,7 +80,7 @@ func newDriver(m *measurement, g *load.Generator, p *loader.Probes, w *gateway.W
 	}
 	return &driver{
 		m: m, generator: g, probes: p, watcher: w, clock: clock, origins: m.followMemory(p),
-		matcher: join.New(), patience: firstPatience,
+		matcher: join.New(), aside: join.New(), patience: firstPatience,
 	}, nil
 }
 
@@ -143,7 +144,7 @@ func (d *driver) run(ctx context.Context) error {
 // release gives up what slices were joined in, before the report is made: beside
 // that, the collector would let the heap grow to twice as much.
 func (d *driver) release() {
-	d.observations, d.joined, d.matcher, d.serving = nil, nil, nil, join.Serving{}
+	d.observations, d.joined, d.matcher, d.aside, d.serving = nil, nil, nil, nil, join.Serving{}
 	runtime.GC()
 }
 

@@ -97,7 +97,7 @@ func BenchmarkOverhead(b *testing.B) {
 // two bare ones.
 type visits struct {
 	watcher
-	seen    []stretch
+	seen    []stretch // four a visit: see compareWatchers
 	refused error
 }
 
@@ -139,7 +139,21 @@ func compareWatchers(b *testing.B, server int, socket string, n int) {
 	fmt.Printf("%-37s %9s %5s  %-14s %5s %4d\n", "bare", grouped(median(rate)), "1", "", "1", len(rate))
 	for i := range rows {
 		rows[i].print(line, clock)
+		for turn, name := range rows[i].turns {
+			part := rows[i].turn(turn)
+			part.name = name
+			part.print(line, clock)
+		}
 	}
+}
+
+// turn is one of what the visits carry in turn.
+func (v *visits) turn(n int) visits {
+	part := visits{watcher: v.watcher, refused: v.refused}
+	for i := 4 * n; i < len(v.seen); i += 4 * len(v.turns) {
+		part.seen = append(part.seen, v.seen[i:i+4]...)
+	}
+	return part
 }
 
 func leaveAlone() stretch {
@@ -168,15 +182,15 @@ func (v *visits) print(line *timeline, clock *clockLog) {
 		fmt.Printf("%-37s not measured\n  %.78s\n", v.name, v.refused)
 		return
 	}
-	slices := make([]results.Slice, len(v.seen))
+	all := make([]results.Slice, len(v.seen))
 	var rate []float64
 	for i, s := range v.seen {
-		slices[i] = line.slice(s, clock)
+		all[i] = line.slice(s, clock)
 		if s.mode == results.Probed {
 			rate = append(rate, line.rate(s.from, s.to))
 		}
 	}
-	o := stats.Overhead(slices, true)
+	o := stats.Overhead(all, true)
 	if o == nil || o.ThroughputPct == nil {
 		fmt.Printf("%-37s not measured\n", v.name)
 		return

@@ -30,6 +30,7 @@ type watcher struct {
 	visits int           // in each round
 	length time.Duration // of a visit
 	begin  func(server, client int) (watching, error)
+	turns  []string // what its visits carry in turn, if not the same
 }
 
 // watching is a watcher that is at work.
@@ -54,9 +55,10 @@ var sockAndSched = []string{
 }
 
 // opened begins with probes that are loaded once for all visits, as in a run: what
-// loading costs is over before the first slice.
-func opened(tb testing.TB, open func(server, client int) (*probing, error)) func(int, int) (watching, error) {
-	loaded := make(map[int]*probing)
+// loading costs is over before the first slice. Visits carry one after the other of
+// what is given.
+func opened(tb testing.TB, open func(server, client int) (*probing, error), carried ...results.Carried) func(int, int) (watching, error) {
+	loaded, visit := make(map[int]*probing), 0
 	return func(server, client int) (watching, error) {
 		p := loaded[client]
 		if p == nil {
@@ -68,10 +70,12 @@ func opened(tb testing.TB, open func(server, client int) (*probing, error)) func
 			tb.Cleanup(func() { _ = p.close() })
 			runtime.GC()
 		}
-		if err := errors.Join(p.probes.Attach(), p.probes.Count(true)); err != nil {
+		now := carried[visit%len(carried)]
+		visit++
+		if err := errors.Join(p.probes.AttachFor(now), p.probes.Count(true)); err != nil {
 			return nil, errors.Join(err, p.end())
 		}
-		if p.origins != nil {
+		if p.origins != nil && now.Calls() {
 			p.origins.Attach()
 		}
 		return p, nil
@@ -222,13 +226,18 @@ func watchers(tb testing.TB) []watcher {
 	folder := tb.TempDir()
 	const long = time.Second
 	return []watcher{
-		{"ipcprobe, probed slices, all but heap", 4, 300 * time.Millisecond, opened(tb, everything)},
-		{"ipcprobe, sock and sched hooks alone", 4, 300 * time.Millisecond, opened(tb, hooksAlone)},
-		{"ipcprobe run --no-load, a whole run", 1, 10 * time.Second, wholeRun},
-		{"bpftrace, call histogram and stacks", 1, long, tool(folder, "bpftrace", "-e", histogramsAndStacks)},
-		{"perf record -g -F 199", 1, long, tool(folder, "perf", "record", "-g", "-F", "199", "-p", "{pid}", "-o", "{file}")},
-		{"strace -c -f", 1, long, tool(folder, "strace", "-c", "-f", "-p", "{pid}", "-o", "{file}")},
-		{"perf trace -s", 1, long, tool(folder, "perf", "trace", "-s", "-p", "{pid}", "-o", "{file}")},
+		{
+			"ipcprobe, probed slices, all but heap", 4, 300 * time.Millisecond,
+			opened(tb, everything, results.CarriedCalls, results.CarriedClock),
+			[]string{"  those of requests and calls", "  those of CPU samples"},
+		},
+		{"ipcprobe, all that at the same time", 4, 300 * time.Millisecond, opened(tb, everything, results.CarriedAll), nil},
+		{"ipcprobe, sock and sched hooks alone", 4, 300 * time.Millisecond, opened(tb, hooksAlone, results.CarriedAll), nil},
+		{"ipcprobe run --no-load, a whole run", 1, 10 * time.Second, wholeRun, nil},
+		{"bpftrace, call histogram and stacks", 1, long, tool(folder, "bpftrace", "-e", histogramsAndStacks), nil},
+		{"perf record -g -F 199", 1, long, tool(folder, "perf", "record", "-g", "-F", "199", "-p", "{pid}", "-o", "{file}"), nil},
+		{"strace -c -f", 1, long, tool(folder, "strace", "-c", "-f", "-p", "{pid}", "-o", "{file}"), nil},
+		{"perf trace -s", 1, long, tool(folder, "perf", "trace", "-s", "-p", "{pid}", "-o", "{file}"), nil},
 	}
 }
 

@@ -49,22 +49,43 @@ func writeProfiles(folder *store.Folder, m *measurement) error {
 func (m *measurement) profileRun() profile.Run {
 	return profile.Run{
 		Samples: m.samples, Stacks: m.stacks, Program: m.program, Kinds: m.kindNames(),
-		Start: m.began, Duration: m.lengthOf(results.Probed),
+		Start: m.began, Duration: m.lengthCarrying(results.Carried.Calls),
 	}
 }
 
 // cpuProfile is the profile of CPU time; there have to be samples.
 func (m *measurement) cpuProfile() profile.Profile {
 	run := m.profileRun()
-	return run.CPU(time.Second/time.Duration(m.options.hz), m.probedCPU())
+	run.Duration = m.lengthCarrying(results.Carried.Clock)
+	return run.CPU(time.Second/time.Duration(m.options.hz), m.sampledCPU())
 }
 
-// probedCPU is the target's CPU time in the probed slices, ns; 0 when its clocks
-// could not be read.
-func (m *measurement) probedCPU() int64 {
-	var sum int64
+// carrying lists the probed slices that carried what is asked for.
+func (m *measurement) carrying(what func(results.Carried) bool) []results.Slice {
+	var list []results.Slice
 	for i := range m.slices {
-		if s := &m.slices[i]; s.Mode == results.Probed && s.TargetCPU[0].At > 0 && s.TargetCPU[1].At > 0 {
+		if s := &m.slices[i]; s.Mode == results.Probed && what(s.Carried) {
+			list = append(list, *s)
+		}
+	}
+	return list
+}
+
+// lengthCarrying is the length of those slices.
+func (m *measurement) lengthCarrying(what func(results.Carried) bool) time.Duration {
+	var sum int64
+	for _, s := range m.carrying(what) {
+		sum += s.End - s.Start
+	}
+	return time.Duration(sum)
+}
+
+// sampledCPU is the target's CPU time in the slices in which it was sampled, ns; 0
+// when its clocks could not be read.
+func (m *measurement) sampledCPU() int64 {
+	var sum int64
+	for _, s := range m.carrying(results.Carried.Clock) {
+		if s.TargetCPU[0].At > 0 && s.TargetCPU[1].At > 0 {
 			sum += max(0, s.TargetCPU[1].Total-s.TargetCPU[0].Total)
 		}
 	}
@@ -91,7 +112,7 @@ const clockMiss = 0.1
 // warnOfClock says that the samples do not find the CPU time that the scheduler
 // counts: then part of the code can't be seen by them.
 func (m *measurement) warnOfClock(samples int64) {
-	spent := m.probedCPU()
+	spent := m.sampledCPU()
 	if m.options.hz == 0 || spent == 0 || samples == 0 {
 		return
 	}

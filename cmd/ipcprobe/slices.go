@@ -61,6 +61,7 @@ func (d *driver) plan() {
 	}
 	d.planner = stats.NewPlanner(stats.Plan{
 		Budget: o.budget, Slice: o.slice, Duration: expected, Closed: o.closedLoop(),
+		Turns: d.probes.Turns(), Busy: stats.Cores(&d.m.warmup),
 	})
 }
 
@@ -78,8 +79,8 @@ func (d *driver) bareSlice(ctx context.Context, length time.Duration) error {
 // probedSlice measures what the kernel sees. The probes are on a little longer
 // than the slice: each connection has to come to rest once for the join.
 func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err error) {
-	on := time.Now()
-	if err := d.probes.Attach(); err != nil {
+	on, carried := time.Now(), d.planner.Carries()
+	if err := d.probes.AttachFor(carried); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.probes.Detach()) }()
@@ -93,7 +94,9 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		}
 		return d.bareSlice(ctx, length)
 	}
-	d.attachOrigins()
+	if carried.Calls() { // who asks for memory is seen by them
+		d.attachOrigins()
+	}
 	defer func() { err = errors.Join(err, d.detachOrigins()) }()
 	if err := d.probes.Count(true); err != nil {
 		return err
@@ -108,6 +111,7 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		return err
 	}
 	d.m.probed += time.Since(on)
+	slice.Carried = carried
 	d.keep(slice)
 	if slice.End > slice.Start {
 		if err := d.joinSlice(slice, requests, syncs); err != nil {
@@ -179,12 +183,16 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 	}
 	lost := loss.Lost - d.lost
 	d.lost += lost
-	d.matcher.Connections(d.generator.Connections())
-	d.joined = d.matcher.Slice(join.Input{
+	matcher, take := d.matcher, d.take
+	if !slice.Carried.Calls() {
+		matcher, take = d.aside, d.serving.Add
+	}
+	matcher.Connections(d.generator.Connections())
+	d.joined = matcher.Slice(join.Input{
 		Start: slice.Start, End: slice.End,
 		Requests: requests, Observations: d.observations, Syncs: syncs, Lost: lost,
 		Unqueued: !d.probes.Rung().SeesQueue(),
-		Each:     d.take,
+		Each:     take,
 	}, d.joined[:0])
 	d.serving.Serve(d.probes.Samples())
 	d.m.samples.Add(len(d.m.slices)-1, d.probes.Samples())

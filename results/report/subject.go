@@ -95,6 +95,9 @@ func runText(r *results.Result) text {
 	case probed > 0:
 		t = t.with("; " + plural(int64(probed), "probed slice"))
 	}
+	if words := turns(r); words != "" {
+		t = t.with(" (" + words + ")")
+	}
 	if ns := unlooked(r); ns > 0 {
 		t = t.with("; nothing attached for " + elapsed(ns))
 	}
@@ -105,4 +108,26 @@ func runText(r *results.Result) text {
 		t = t.with("; ipcprobe ").with(truncate(clean(r.Tool.Version), 32, "…"))
 	}
 	return t
+}
+
+// turns words which probes were on in how many of the probed slices, where they took
+// turns; empty where all were on in each.
+func turns(r *results.Result) string {
+	by := make(map[string]int)
+	for _, s := range r.Run.Slices {
+		by[s.Carried]++
+	}
+	var words []string
+	for _, c := range []struct {
+		carried results.Carried
+		what    string
+	}{{results.CarriedAll, "with all probes"}, {results.CarriedCalls, "of requests and calls"}, {results.CarriedClock, "of CPU samples"}} {
+		if n := by[c.carried.String()]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, c.what))
+		}
+	}
+	if by[results.CarriedCalls.String()]+by[results.CarriedClock.String()] == 0 {
+		return ""
+	}
+	return strings.Join(words, ", ")
 }

@@ -86,6 +86,9 @@ func RunSlices(slices []results.Slice) []results.RunSlice {
 			ThroughputRPS: c.RPS(),
 			CPUNs:         s.TargetCPU[1].Total - s.TargetCPU[0].Total,
 		}
+		if s.Mode == results.Probed {
+			r.Carried = s.Carried.String()
+		}
 		if d := Distribution(c.ResponseTime); d != nil {
 			r.P50, r.P99 = d.P50, d.P99
 		}

@@ -9,9 +9,16 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// leastProbed is how many probed slices a run gets whatever they cost, if it is
-// long enough: with fewer, the cost itself has no interval.
-const leastProbed = 3
+const (
+	// leastProbed is how many probed slices a run gets whatever they cost, if it is
+	// long enough: with fewer, the cost itself has no interval.
+	leastProbed = 3
+	// leastTurns is the same where the families of probes take turns: two of each.
+	leastTurns = 4
+	// saturated is how many cores a target keeps busy, at least, that is taken to be
+	// what its clients wait for.
+	saturated = 0.8
+)
 
 // Plan is what a Planner has to keep to.
 type Plan struct {
@@ -29,6 +36,10 @@ type Plan struct {
 	// not known: then the cost is what an answer costs more CPU time, at the rate of
 	// the bare slices, in percent of one core.
 	Foreign bool
+	// Turns allows the families of probes to take turns.
+	Turns bool
+	// Busy is how many cores the target kept busy in the warm-up; 0: not known.
+	Busy float64
 }
 
 // Planner decides, slice after slice, whether the next is bare or probed.
@@ -39,7 +50,12 @@ type Plan struct {
 // stays within the budget's share of the time that has passed. Cheap probes so
 // take every other slice, dear ones wait.
 //
-// Three probed slices are taken in any case, in each third of the run one, the
+// On a target that is saturated every probe costs throughput, and each family of them
+// shows in the other's figures: the clock's interrupts in the times of requests, the
+// tracing of system calls in what the samples find. There, if the plan allows it, the
+// families take turns: see Carries.
+//
+// Three probed slices (with turns four) are taken in any case, spread over the run, the
 // first right after the first bare slice. Where that breaks the budget, Warnings
 // says so.
 //
@@ -55,11 +71,12 @@ type Planner struct {
 	last    results.Mode
 	bare    float64   // the figure of the last bare slice; 0 when it had none
 	busy    float64   // how many cores the target kept busy in it
+	turns   int       // probed slices that did not carry all
 	costs   []float64 // percent, of each pair
 }
 
 // NewPlanner returns a Planner at the start of a run.
-func NewPlanner(p Plan) *Planner { return &Planner{plan: p} }
+func NewPlanner(p Plan) *Planner { return &Planner{plan: p, busy: p.Busy} }
 
 // Next returns Bare or Probed, or Gap where the load is foreign.
 func (p *Planner) Next() results.Mode {
@@ -68,7 +85,7 @@ func (p *Planner) Next() results.Mode {
 		return results.Probed
 	case p.last == results.Probed:
 		return results.Bare
-	case p.taken < leastProbed && p.due(), p.taken >= 1 && p.affordable():
+	case p.taken < p.least() && p.due(), p.taken >= 1 && p.affordable():
 		if p.last != results.Bare {
 			return results.Bare
 		}
@@ -79,13 +96,37 @@ func (p *Planner) Next() results.Mode {
 	return results.Bare
 }
 
+// Carries says what the next probed slice carries.
+func (p *Planner) Carries() results.Carried {
+	switch {
+	case !p.inTurns():
+		return results.CarriedAll
+	case p.turns%2 == 0:
+		return results.CarriedCalls
+	}
+	return results.CarriedClock
+}
+
+// inTurns says that the families of probes take turns now.
+func (p *Planner) inTurns() bool {
+	return p.plan.Turns && p.plan.Closed && p.busy >= saturated
+}
+
+// least is how many probed slices the run gets whatever they cost.
+func (p *Planner) least() int {
+	if p.turns > 0 || p.inTurns() {
+		return leastTurns
+	}
+	return leastProbed
+}
+
 // due tells whether one of the guaranteed slices has to be taken now.
 func (p *Planner) due() bool {
 	if p.taken == 0 || p.plan.Duration <= 0 {
 		return true
 	}
-	// The second in the middle of the run, the third at five sixths.
-	if p.elapsed >= p.plan.Duration*time.Duration(2*p.taken+1)/(2*leastProbed) {
+	// Of three the second in the middle of the run, the third at five sixths.
+	if p.elapsed >= p.plan.Duration*time.Duration(2*p.taken+1)/time.Duration(2*p.least()) {
 		return true
 	}
 	if p.plan.Slice <= 0 {
@@ -93,7 +134,7 @@ func (p *Planner) due() bool {
 	}
 	// Each of the rest needs a bare one before it. The first has one by now, but not
 	// after a gap.
-	need := 2 * (leastProbed - p.taken)
+	need := 2 * (p.least() - p.taken)
 	if p.last == results.Bare && !p.plan.Foreign {
 		need--
 	}
@@ -131,6 +172,12 @@ func (p *Planner) Done(s *results.Slice) {
 		p.busy, _ = cores(s)
 	case results.Probed:
 		p.taken++
+		if s.Carried != results.CarriedAll {
+			p.turns++
+		}
+		if p.bare == 0 { // there are no bare ones
+			p.busy, _ = cores(s)
+		}
 		p.probed += time.Duration(s.End - s.Start)
 		if probed, ok := figure(s); ok && p.bare > 0 {
 			used, _ := cores(s)
@@ -156,6 +203,13 @@ func (p *Planner) cost(probed, used float64) float64 {
 // slice's CPU time, so they are said to take no more than all that the target used.
 func foreignCost(bare, probed, busy, used float64) float64 {
 	return 100 * min((probed/bare-1)*busy, used)
+}
+
+// Cores is how many cores a slice kept busy with the target; 0 when its clocks are
+// missing.
+func Cores(s *results.Slice) float64 {
+	n, _ := cores(s)
+	return n
 }
 
 // cores is how many cores a slice kept busy with the target; ok is false when
@@ -193,10 +247,10 @@ func (p *Planner) Warnings() []string {
 	if p.plan.Budget >= 100 {
 		return nil
 	}
-	if p.taken < leastProbed {
+	if p.taken < p.least() {
 		out = append(out, fmt.Sprintf(
 			"the run had room for only %d of the %d probed slices that an interval of the probes' cost takes. Let it last longer, or make the slices shorter",
-			p.taken, leastProbed))
+			p.taken, p.least()))
 	}
 	if spent := p.Spent(); spent > p.plan.Budget {
 		out = append(out, p.overspent(spent))
@@ -212,7 +266,7 @@ func (p *Planner) overspent(spent float64) string {
 	}
 	text := fmt.Sprintf("the probes cost about %.1f %% of %s over the run, above the budget of %g %%",
 		spent, what, p.plan.Budget)
-	if p.taken > leastProbed || p.plan.Budget <= 0 {
+	if p.taken > p.least() || p.plan.Budget <= 0 {
 		return text
 	}
 	enough := time.Duration(float64(p.elapsed) * spent / p.plan.Budget)
