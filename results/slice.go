@@ -28,7 +28,7 @@ const (
 	Warmup
 	// Bare: no probe attached. Throughput and latency are quoted from here.
 	Bare
-	// Probed: all probes attached. The kernel's view comes from here.
+	// Probed: probes attached, as Slice.Carried says. The kernel's view comes from here.
 	Probed
 )
 

@@ -61,7 +61,7 @@ func (d *driver) plan() {
 	}
 	d.planner = stats.NewPlanner(stats.Plan{
 		Budget: o.budget, Slice: o.slice, Duration: expected, Closed: o.closedLoop(),
-		Turns: d.probes.Turns(), Busy: stats.Cores(&d.m.warmup),
+		Turns: d.probes.Turns(), Warmup: d.m.warmup,
 	})
 }
 

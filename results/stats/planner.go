@@ -18,6 +18,9 @@ const (
 	// saturated is how many cores a target keeps busy, at least, that is taken to be
 	// what its clients wait for.
 	saturated = 0.8
+	// brief is the CPU time a request, ns, up to which its probes are a part of it that
+	// matters: they take about 0.7 µs of the server's time where it makes two calls.
+	brief = 25_000
 )
 
 // Plan is what a Planner has to keep to.
@@ -38,8 +41,8 @@ type Plan struct {
 	Foreign bool
 	// Turns allows the families of probes to take turns.
 	Turns bool
-	// Busy is how many cores the target kept busy in the warm-up; 0: not known.
-	Busy float64
+	// Warmup is the slice before the first; empty: there was none.
+	Warmup results.Slice
 }
 
 // Planner decides, slice after slice, whether the next is bare or probed.
@@ -50,8 +53,8 @@ type Plan struct {
 // stays within the budget's share of the time that has passed. Cheap probes so
 // take every other slice, dear ones wait.
 //
-// On a target that is saturated every probe costs throughput, and each family of them
-// shows in the other's figures: the clock's interrupts in the times of requests, the
+// On a target that is saturated with brief requests every probe costs throughput, and
+// each family of them shows in the other's figures: the clock's interrupts in the times of requests, the
 // tracing of system calls in what the samples find. There, if the plan allows it, the
 // families take turns: see Carries.
 //
@@ -71,12 +74,23 @@ type Planner struct {
 	last    results.Mode
 	bare    float64   // the figure of the last bare slice; 0 when it had none
 	busy    float64   // how many cores the target kept busy in it
+	each    float64   // ns of CPU time a request, in the last slice that the target is judged by
 	turns   int       // probed slices that did not carry all
 	costs   []float64 // percent, of each pair
 }
 
 // NewPlanner returns a Planner at the start of a run.
-func NewPlanner(p Plan) *Planner { return &Planner{plan: p, busy: p.Busy} }
+func NewPlanner(plan Plan) *Planner {
+	p := &Planner{plan: plan}
+	p.judge(&plan.Warmup)
+	return p
+}
+
+// judge notes what a slice says of the target.
+func (p *Planner) judge(s *results.Slice) {
+	p.busy, _ = cores(s)
+	p.each, _ = nsPerRequest(s)
+}
 
 // Next returns Bare or Probed, or Gap where the load is foreign.
 func (p *Planner) Next() results.Mode {
@@ -107,9 +121,15 @@ func (p *Planner) Carries() results.Carried {
 	return results.CarriedClock
 }
 
-// inTurns says that the families of probes take turns now.
+// inTurns says that the families of probes take turns now. A run that is too short for
+// two turns of each might lack one.
 func (p *Planner) inTurns() bool {
-	return p.plan.Turns && p.plan.Closed && p.busy >= saturated
+	need := 2 * leastTurns // each with a bare one
+	if p.plan.Budget >= 100 {
+		need = leastTurns
+	}
+	room := p.plan.Duration <= 0 || p.plan.Duration >= time.Duration(need)*p.plan.Slice
+	return p.plan.Turns && p.plan.Closed && room && p.busy >= saturated && p.each > 0 && p.each <= brief
 }
 
 // least is how many probed slices the run gets whatever they cost.
@@ -169,14 +189,14 @@ func (p *Planner) Done(s *results.Slice) {
 	switch s.Mode {
 	case results.Bare:
 		p.bare, _ = figure(s)
-		p.busy, _ = cores(s)
+		p.judge(s)
 	case results.Probed:
 		p.taken++
 		if s.Carried != results.CarriedAll {
 			p.turns++
 		}
 		if p.bare == 0 { // there are no bare ones
-			p.busy, _ = cores(s)
+			p.judge(s)
 		}
 		p.probed += time.Duration(s.End - s.Start)
 		if probed, ok := figure(s); ok && p.bare > 0 {
@@ -203,13 +223,6 @@ func (p *Planner) cost(probed, used float64) float64 {
 // slice's CPU time, so they are said to take no more than all that the target used.
 func foreignCost(bare, probed, busy, used float64) float64 {
 	return 100 * min((probed/bare-1)*busy, used)
-}
-
-// Cores is how many cores a slice kept busy with the target; 0 when its clocks are
-// missing.
-func Cores(s *results.Slice) float64 {
-	n, _ := cores(s)
-	return n
 }
 
 // cores is how many cores a slice kept busy with the target; ok is false when

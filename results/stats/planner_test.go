@@ -104,6 +104,57 @@ func TestPlannerSpreadsTheLeast(t *testing.T) {
 	}
 }
 
+func TestFamiliesOfProbesTakeTurnsOnASaturatedTarget(t *testing.T) {
+	saturated := Plan{Budget: 3, Slice: time.Second, Duration: 40 * time.Second, Closed: true, Turns: true}
+	// slice is one of n answers in which the target kept so many cores busy.
+	slice := func(at int64, n int64, busy float64) results.Slice {
+		s := results.Slice{Start: at, End: at + second, Intervals: []results.Interval{{Counts: results.Counts{OK: n}}}}
+		s.TargetCPU = [2]results.CPUTime{{At: s.Start}, {At: s.End, Total: int64(busy * float64(second))}}
+		return s
+	}
+	tests := []struct {
+		name string
+		but  func(*Plan)
+		rate int64   // answers a second in bare slices
+		busy float64 // cores
+		want string  // what the first probed slices carry
+		all  int     // probed slices
+	}{
+		{"saturated", func(*Plan) {}, 300_000, 0.9, "calls clock calls clock", 4},
+		{"all probed", func(p *Plan) { p.Budget = 100 }, 300_000, 0.9, "calls clock calls clock", 40},
+		{"no warm-up", func(p *Plan) { p.Warmup = results.Slice{} }, 300_000, 0.9, "calls clock calls clock", 4},
+		{"the warm-up was busy, the run is not", func(*Plan) {}, 300_000, 0.5, "all all all", 3},
+		{"long requests", func(*Plan) {}, 30_000, 0.9, "all all all", 3},
+		{"not to be had", func(p *Plan) { p.Turns = false }, 300_000, 0.9, "all all all", 3},
+		{"at a set rate", func(p *Plan) { p.Closed = false }, 300_000, 0.9, "all all all", 20},
+		{"too short for all turns", func(p *Plan) { p.Duration = 7 * time.Second }, 300_000, 0.9, "all all all", 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			plan := saturated
+			plan.Warmup = slice(second, 300_000, 0.9)
+			tt.but(&plan)
+			p := NewPlanner(plan)
+			var carried []string
+			for at := second; at < second+int64(plan.Duration); at += int64(plan.Slice) {
+				mode, n := p.Next(), tt.rate
+				if mode == results.Probed {
+					n = n * 7 / 10
+				}
+				s := slice(at, n, tt.busy)
+				if s.Mode = mode; mode == results.Probed {
+					s.Carried = p.Carries()
+					carried = append(carried, s.Carried.String())
+				}
+				p.Done(&s)
+			}
+			if got := strings.Join(carried, " "); !strings.HasPrefix(got, tt.want) || len(carried) != tt.all {
+				t.Errorf("%d probed slices carried %s, want %d that begin with %s", len(carried), got, tt.all, tt.want)
+			}
+		})
+	}
+}
+
 func TestPlannerLearnsThroughNoise(t *testing.T) {
 	var spent float64
 	const runs = 40
