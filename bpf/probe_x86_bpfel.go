@@ -443,6 +443,7 @@ const (
 	ProbeVarLean                = "lean"
 	ProbeVarListening           = "listening"
 	ProbeVarOffCpuShift         = "off_cpu_shift"
+	ProbeVarPreemptible         = "preemptible"
 	ProbeVarRehearsing          = "rehearsing"
 	ProbeVarSlice               = "slice"
 	ProbeVarSlotsTaken          = "slots_taken"
@@ -571,6 +572,7 @@ type ProbeVariableSpecs struct {
 	Lean                *ebpf.VariableSpec `ebpf:"lean"`
 	Listening           *ebpf.VariableSpec `ebpf:"listening"`
 	OffCpuShift         *ebpf.VariableSpec `ebpf:"off_cpu_shift"`
+	Preemptible         *ebpf.VariableSpec `ebpf:"preemptible"`
 	Rehearsing          *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice               *ebpf.VariableSpec `ebpf:"slice"`
 	SlotsTaken          *ebpf.VariableSpec `ebpf:"slots_taken"`
@@ -688,6 +690,7 @@ type ProbeVariables struct {
 	Lean                *ebpf.Variable `ebpf:"lean"`
 	Listening           *ebpf.Variable `ebpf:"listening"`
 	OffCpuShift         *ebpf.Variable `ebpf:"off_cpu_shift"`
+	Preemptible         *ebpf.Variable `ebpf:"preemptible"`
 	Rehearsing          *ebpf.Variable `ebpf:"rehearsing"`
 	Slice               *ebpf.Variable `ebpf:"slice"`
 	SlotsTaken          *ebpf.Variable `ebpf:"slots_taken"`

@@ -36,7 +36,9 @@ func climb(options Options) (*loaded, error) {
 		return nil, err
 	}
 	var errs []error
-	preempted := preemptible(types)
+	found, tried := tryPreemption(types)
+	preempted := tried == nil && found
+	options.preempted = maybePreempted(found, tried)
 	for _, step := range steps(options.Rung, preempted) {
 		l, err := load(step, options, types)
 		if err == nil {
@@ -192,6 +194,9 @@ func specFor(step step, options Options) (*ebpf.CollectionSpec, error) {
 	}
 	if !step.rung.typed() {
 		constants["cpu_count"] = uint32(cpus)
+	}
+	if options.preempted && step.rung.typed() {
+		constants["preemptible"] = uint32(1)
 	}
 	if options.Datagrams && step.rung.typed() {
 		constants["datagrams"] = uint32(1)

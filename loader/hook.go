@@ -30,10 +30,11 @@ type hook struct {
 }
 
 // early are the programs that attach first, in this order: what makes state
-// before what needs it.
+// before what needs it, and before all what stores a thread's as it leaves its CPU.
 var early = [...]string{
+	bpf.ProbeProgSchedSwitch,
 	bpf.ProbeProgSysEnter, bpf.ProbeProgSysExit,
-	bpf.ProbeProgSchedSwitch, bpf.ProbeProgSchedWakeup, bpf.ProbeProgSchedWaking,
+	bpf.ProbeProgSchedWakeup, bpf.ProbeProgSchedWaking,
 	bpf.ProbeProgSkDataReady, bpf.ProbeProgSockRecvLength, bpf.ProbeProgSockSendLength,
 }
 

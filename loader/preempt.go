@@ -25,6 +25,18 @@ func preemptible(types *btf.Spec) bool {
 	return err == nil && found
 }
 
+// errNothingToFear says that the kernel is from before 6.10.
+var errNothingToFear = errors.New("such programs are not preempted on a kernel without bpf_preempt_disable")
+
+// maybePreempted says whether the programs have to reckon with it, given what
+// tryPreemption says: they do where it could not be tried.
+func maybePreempted(found bool, err error) bool {
+	if errors.Is(err, errNothingToFear) {
+		return false
+	}
+	return found || err != nil
+}
+
 // What the program finds, behind what it saw.
 const (
 	lookedOnce  = 1 << 16
@@ -39,11 +51,14 @@ func tryPreemption(types *btf.Spec) (bool, error) {
 			return false, err
 		}
 	}
-	look, err := readPreemptCount(types)
+	disable, err := kernelFunction(types, "bpf_preempt_disable")
+	if errors.Is(err, btf.ErrNotFound) {
+		return false, errNothingToFear
+	}
 	if err != nil {
 		return false, err
 	}
-	disable, err := kernelFunction(types, "bpf_preempt_disable")
+	look, err := readPreemptCount(types)
 	if err != nil {
 		return false, err
 	}

@@ -45,8 +45,9 @@ type Options struct {
 	// costs; what needs the others is then not seen. Nil: all.
 	Hooks []string
 
-	tables *tables           // for the sizes of their maps; nil: no stacks are taken
-	sizes  map[string]uint32 // entries of maps that a test wants to fill; nil: as they are
+	preempted bool              // programs on raw tracepoints may be: see maybePreempted
+	tables    *tables           // for the sizes of their maps; nil: no stacks are taken
+	sizes     map[string]uint32 // entries of maps that a test wants to fill; nil: as they are
 }
 
 // defaultTape holds the records of half a second at 400,000 requests/s.
@@ -126,8 +127,11 @@ func (p *Probes) Attach() error { return p.AttachFor(results.CarriedAll) }
 // socket needs the programs on system calls.
 func (p *Probes) Turns() bool { return p.sampler != nil && p.rung == TPBTF }
 
-// AttachFor puts on the probes of a slice that carries some of them.
+// AttachFor puts on the probes of a slice that carries some of them, which takes Turns.
 func (p *Probes) AttachFor(carried results.Carried) error {
+	if carried != results.CarriedAll && !p.Turns() {
+		return fmt.Errorf("attach the probes of %s: on rung %s, with the CPU sampled or not, a slice carries all", carried, p.rung)
+	}
 	if p.attached {
 		return errors.New("attach the probes: already attached")
 	}

@@ -157,22 +157,14 @@ func everyRequestOfASliceIsSeenOnce(t *testing.T, rung Rung) {
 	}
 	for slice := range 3 {
 		exchange(t, conn, 7) // bare: must leave no trace
-		if err := probes.Attach(); err != nil {
-			t.Fatal(err)
-		}
-		exchange(t, conn, 3) // before the slice: seen, not counted
-		receives(t, pid)
-		count(t, probes, true)
-		exchange(t, conn, n)
-		receives(t, pid)
-		count(t, probes, false)
-		if err := probes.Detach(); err != nil {
-			t.Fatal(err)
-		}
-		seen, err := probes.Collect(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		seen := probed(t, probes, results.CarriedAll, func() {
+			exchange(t, conn, 3) // before the slice: seen, not counted
+			receives(t, pid)
+			count(t, probes, true)
+			exchange(t, conn, n)
+			receives(t, pid)
+			count(t, probes, false)
+		})
 		queued := n + 3
 		if !rung.SeesQueue() {
 			queued = 0
@@ -189,6 +181,23 @@ func everyRequestOfASliceIsSeenOnce(t *testing.T, rung Rung) {
 		t.Errorf("accounts: %+v", *loss)
 	}
 	checkCalls(t, probes, map[string]int64{"recvfrom": 3 * n, "sendto": 3 * n})
+}
+
+// probed is what the probes of a slice see of some work.
+func probed(t *testing.T, probes *Probes, carried results.Carried, work func()) []results.Observation {
+	t.Helper()
+	if err := probes.AttachFor(carried); err != nil {
+		t.Fatal(err)
+	}
+	work()
+	if err := probes.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := probes.Collect(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seen
 }
 
 // receives waits until the server is in its receive again. The client can have

@@ -95,7 +95,9 @@ func (p *Probes) endSamples() error {
 	p.sampler.samples.end(p.counted.end)
 	c := &p.counted
 	length := time.Duration(c.end - c.begin)
-	if c.begin == 0 || length <= 0 || !p.carried.Calls() {
+	begin := c.begin
+	c.begin = 0
+	if begin == 0 || length <= 0 || !p.carried.Calls() {
 		return nil
 	}
 	seen, err := p.forStacks()
@@ -105,7 +107,7 @@ func (p *Probes) endSamples() error {
 	for i := range c.shifts {
 		c.shifts[i] = shiftFor(seen[i]-c.before[i], length)
 	}
-	c.known, c.begin = true, 0
+	c.known = true
 	return nil
 }
 

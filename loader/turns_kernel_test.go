@@ -32,21 +32,13 @@ func TestFamiliesOfProbesTakeTurns(t *testing.T) {
 		if slice%2 == 1 {
 			carried = results.CarriedClock
 		}
-		if err := probes.AttachFor(carried); err != nil {
-			t.Fatal(err)
-		}
-		receives(t, pid)
-		count(t, probes, true)
-		exchange(t, conn, n)
-		receives(t, pid)
-		count(t, probes, false)
-		if err := probes.Detach(); err != nil {
-			t.Fatal(err)
-		}
-		seen, err := probes.Collect(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		seen := probed(t, probes, carried, func() {
+			receives(t, pid)
+			count(t, probes, true)
+			exchange(t, conn, n)
+			receives(t, pid)
+			count(t, probes, false)
+		})
 		checkSeries(t, slice, only(seen, results.Queued), n, requestBytes)
 		checkSeries(t, slice, only(seen, results.Taken), n, requestBytes)
 		checkSeries(t, slice, only(seen, results.Answered), n, answerBytes)

@@ -172,8 +172,8 @@ type Bucket struct {
 	Count     int64
 }
 
-// CallTable is one system call of the target, summed over probed slices, CPUs
-// and threads.
+// CallTable is one system call of the target, summed over the slices that
+// carried its probes, CPUs and threads.
 type CallTable struct {
 	Name     string
 	Calls    int64

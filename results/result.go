@@ -241,9 +241,9 @@ type Exemplar struct {
 	Parts      map[string]int64 `json:"parts"` // ns, those above 0
 }
 
-// Join accounts for the requests of the probed slices.
+// Join accounts for the requests of the probed slices that follow them: see Carried.
 type Join struct {
-	Requests   int64            `json:"requests"` // sent in a probed slice, and answered
+	Requests   int64            `json:"requests"` // sent in such a slice, and answered
 	Matched    int64            `json:"matched"`
 	Unmatched  map[string]int64 `json:"unmatched"` // by reason
 	MatchedPct float64          `json:"matched_pct"`

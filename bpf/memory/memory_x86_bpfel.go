@@ -250,6 +250,7 @@ const (
 	MemoryVarCounting         = "counting"
 	MemoryVarFollowChildren   = "follow_children"
 	MemoryVarListening        = "listening"
+	MemoryVarPreemptible      = "preemptible"
 	MemoryVarRehearsing       = "rehearsing"
 	MemoryVarSlice            = "slice"
 	MemoryVarTargetTgid       = "target_tgid"
@@ -334,6 +335,7 @@ type MemoryVariableSpecs struct {
 	Counting         *ebpf.VariableSpec `ebpf:"counting"`
 	FollowChildren   *ebpf.VariableSpec `ebpf:"follow_children"`
 	Listening        *ebpf.VariableSpec `ebpf:"listening"`
+	Preemptible      *ebpf.VariableSpec `ebpf:"preemptible"`
 	Rehearsing       *ebpf.VariableSpec `ebpf:"rehearsing"`
 	Slice            *ebpf.VariableSpec `ebpf:"slice"`
 	TargetTgid       *ebpf.VariableSpec `ebpf:"target_tgid"`
@@ -408,6 +410,7 @@ type MemoryVariables struct {
 	Counting         *ebpf.Variable `ebpf:"counting"`
 	FollowChildren   *ebpf.Variable `ebpf:"follow_children"`
 	Listening        *ebpf.Variable `ebpf:"listening"`
+	Preemptible      *ebpf.Variable `ebpf:"preemptible"`
 	Rehearsing       *ebpf.Variable `ebpf:"rehearsing"`
 	Slice            *ebpf.Variable `ebpf:"slice"`
 	TargetTgid       *ebpf.Variable `ebpf:"target_tgid"`

@@ -38,11 +38,13 @@ static __always_inline int ended_by_upstream(struct thread *thread)
 				       upstream_read_ns > thread->off_ns);
 }
 
-static __always_inline void enter_cpu(struct task_struct *task, __u64 now)
+static __always_inline void enter_cpu(struct cpu *cpu, struct task_struct *task,
+				      __u64 now)
 {
 	struct thread *thread = thread_of(task, 0);
 	__u64 runnable, blocked;
 
+	cpu->running = NOBODY; /* what it left here, unseen, is old */
 	if (!thread || !thread->off_ns)
 		return;
 	/* A wake-up that was not seen leaves the whole time blocked. */
@@ -88,7 +90,7 @@ static __always_inline void handle_switch(struct cpu *cpu, int preempt,
 	if (leaves)
 		leave_cpu(cpu, preempt || task_runs(prev), now);
 	if (enters)
-		enter_cpu(next, now);
+		enter_cpu(cpu, next, now);
 	account->emitted++;
 }
 

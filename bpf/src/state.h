@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * What the probes remember between two events: of a thread in task storage, of
- * a socket in socket storage, of a CPU in an array. Nothing of a thread
- * or socket is kept per CPU, because threads move. Untyped programs keep threads
- * and sockets in hash maps.
+ * a socket in socket storage, of a CPU in an array. While a thread runs its state is
+ * loaded onto its CPU; else nothing of a thread or socket is kept per CPU, because
+ * threads move. Untyped programs keep threads and sockets in hash maps.
  */
 #ifndef IPCPROBE_STATE_H
 #define IPCPROBE_STATE_H
@@ -178,14 +178,15 @@ struct {
 } ends SEC(".maps");
 #endif
 
-/*
- * The accounts of all programs and the CPU's place on the tape. Key: number of the
- * CPU. Written by the probes of that CPU, read and reset by user space, which has it
- * mapped: a lookup by system call keeps the probes on perf events from running on
- * its CPU until it returns, and it can be preempted for as long as the target likes.
- */
 #define NOBODY 0xffffffff /* in running: no thread has this number */
 
+/*
+ * The accounts of all programs, the CPU's place on the tape and the state of the
+ * thread that it runs. Key: number of the CPU. Written by the probes of that CPU, read
+ * and reset by user space, which has it mapped: a lookup by system call keeps the
+ * probes on perf events from running on its CPU until it returns, and it can be
+ * preempted for as long as the target likes.
+ */
 struct cpu {
 	struct thread thread; /* of running */
 	__u64 tape;	      /* chunk << 16 | slots used in it */
@@ -242,6 +243,12 @@ static __always_inline struct thread *in_this_slice(struct thread *thread)
 }
 
 #if TYPED
+/*
+ * Whether a program can be preempted in the midst of its work, by a thread whose
+ * programs then run on this CPU. Set before the object is loaded.
+ */
+const volatile __u32 preemptible = 0;
+
 /* The state of a thread that is off the CPU, or about to be on one. */
 static __always_inline struct thread *thread_of(struct task_struct *task, __u64 flags)
 {
@@ -267,6 +274,8 @@ static __noinline int load_thread(struct cpu *cpu, __u64 flags)
  */
 static __always_inline struct thread *this_thread(struct cpu *cpu, __u64 flags)
 {
+	if (preemptible)
+		return thread_of((struct task_struct *)bpf_get_current_task_btf(), flags);
 	if (cpu->running != (__u32)bpf_get_current_pid_tgid() && !load_thread(cpu, flags))
 		return NULL;
 	return &cpu->thread;
@@ -276,8 +285,11 @@ static __always_inline struct thread *this_thread(struct cpu *cpu, __u64 flags)
 static __always_inline void store_thread(struct cpu *cpu)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct thread *thread;
 
+	if (preemptible)
+		return;
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
 	if (thread)
 		*thread = cpu->thread;
 }

@@ -36,23 +36,33 @@ struct {
 
 #if TYPED
 /*
- * The next free place, or TAPE_FULL. Records are made in the calls of threads, where a
- * typed program is not preempted: nobody comes between. An atomic step would have the
- * CPU wait until all it has written is in its cache.
+ * The next free place, or TAPE_FULL. Records are made in the calls of threads: where
+ * programs are not preempted nobody comes between. An atomic step would have the
+ * CPU wait until all it has written is in its cache. Where they are, it gives each its
+ * own place, and of two that find their chunk full the later store only leaves the
+ * other's partly unused.
  */
 static __always_inline __u32 tape_next(struct cpu *cpu)
 {
-	__u64 place = cpu->tape, used = place & 0xffff, chunk = place >> 16;
+	__u64 place, used, chunk;
 
+	if (preemptible) {
+		place = __sync_fetch_and_add(&cpu->tape, 1);
+	} else {
+		place = cpu->tape;
+		cpu->tape = place + 1;
+	}
+	used = place & 0xffff;
+	chunk = place >> 16;
 	if (used >= CHUNK) {
 		chunk = __sync_fetch_and_add(&chunks_taken, 1);
 		if (chunk >= tape_chunks) {
 			cpu->tape = CHUNK;
 			return TAPE_FULL;
 		}
+		cpu->tape = chunk << 16 | 1;
 		used = 0;
 	}
-	cpu->tape = chunk << 16 | (used + 1);
 	return (chunk << CHUNK_SHIFT) + used;
 }
 #else

@@ -127,6 +127,9 @@ func (d *driver) run(ctx context.Context) error {
 		err = d.m.countCosts(ctx, d.probes, d.wait)
 	}
 	d.m.join = d.matcher.Account()
+	if aside := d.aside.Account().Result(); aside.Requests > 0 && aside.MatchedPct < fewMatched {
+		d.m.warn("in the slices of CPU samples %.1f %% of the requests could be joined: what request a sample belongs to is known for those", aside.MatchedPct)
+	}
 	d.release()
 	d.m.warnings = append(d.m.warnings, d.planner.Warnings()...)
 	if d.restless > 0 {

@@ -71,6 +71,9 @@ func opened(tb testing.TB, open func(server, client int) (*probing, error), carr
 			runtime.GC()
 		}
 		now := carried[visit%len(carried)]
+		if !p.probes.Turns() {
+			now = results.CarriedAll
+		}
 		visit++
 		if err := errors.Join(p.probes.AttachFor(now), p.probes.Count(true)); err != nil {
 			return nil, errors.Join(err, p.end())

@@ -183,15 +183,16 @@ func (d *driver) joinSlice(slice results.Slice, requests []results.Request, sync
 	}
 	lost := loss.Lost - d.lost
 	d.lost += lost
-	matcher, take := d.matcher, d.take
+	matcher, take, unqueued := d.matcher, d.take, !d.probes.Rung().SeesQueue()
 	if !slice.Carried.Calls() {
-		matcher, take = d.aside, d.serving.Add
+		// When a request was queued depends on the begin of its send, and is no matter here.
+		matcher, take, unqueued = d.aside, d.serve, true
 	}
 	matcher.Connections(d.generator.Connections())
 	d.joined = matcher.Slice(join.Input{
 		Start: slice.Start, End: slice.End,
 		Requests: requests, Observations: d.observations, Syncs: syncs, Lost: lost,
-		Unqueued: !d.probes.Rung().SeesQueue(),
+		Unqueued: unqueued,
 		Each:     take,
 	}, d.joined[:0])
 	d.serving.Serve(d.probes.Samples())
@@ -205,9 +206,19 @@ func (d *driver) take(joined []results.Joined) {
 	d.m.legs.Add(joined)
 	d.m.tail.Add(joined)
 	d.m.slowest.Add(joined, d.probes.Samples())
-	d.serving.Add(joined)
+	d.serve(joined)
 	if see := d.m.options.onJoined; see != nil {
 		see(joined)
+	}
+}
+
+// serve takes them for the samples, which belong to requests.
+func (d *driver) serve(joined []results.Joined) {
+	d.serving.Add(joined)
+	if d.m.slices[len(d.m.slices)-1].Carried.Clock() {
+		for i := range joined {
+			_ = d.m.sampledTrips.RecordValue(joined[i].RoundTrip()) // beyond the range: a slow one, which the percentiles can do without
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ const pendingMost = 1 << 20
 // Collector gathers samples slice after slice. What band a request belongs to is
 // known when all have been seen, so samples wait until then.
 type Collector struct {
-	bands   func() Bands
+	bands   func(results.SampleKind) Bands
 	pending []results.Sample
 	groups  map[group]*Sums
 }
@@ -41,8 +41,9 @@ type Sums struct {
 	RunQueue int64
 }
 
-// NewCollector makes an empty Collector; bands gives the percentiles so far.
-func NewCollector(bands func() Bands) *Collector {
+// NewCollector makes an empty Collector; bands gives the percentiles so far, of the
+// slices that samples of a kind come from.
+func NewCollector(bands func(results.SampleKind) Bands) *Collector {
 	return &Collector{bands: bands, groups: make(map[group]*Sums)}
 }
 
@@ -60,12 +61,18 @@ func (c *Collector) Add(slice int, samples []results.Sample) {
 
 // settle gives the pending samples their bands.
 func (c *Collector) settle() {
-	bands := c.bands()
+	if len(c.pending) == 0 {
+		return
+	}
+	var bands [results.CallEntry + 1]Bands
+	for kind := results.OnCPU; kind <= results.CallEntry; kind++ {
+		bands[kind] = c.bands(kind)
+	}
 	for i := range c.pending {
 		s := &c.pending[i]
 		key := group{stack: s.Stack, kind: s.Kind, thread: s.Thread, slice: s.Slice, call: s.Call, request: -1}
 		if s.Served {
-			key.request, key.band = int(s.Request), bands.Of(s.RoundTrip)
+			key.request, key.band = int(s.Request), bands[s.Kind].Of(s.RoundTrip)
 		}
 		sums := c.groups[key]
 		if sums == nil {

@@ -23,7 +23,7 @@ func ptr[T any](v T) *T { return &v }
 
 // banded has samples of a slow request in the parser and of fast ones elsewhere.
 func banded() Run {
-	c := NewCollector(func() Bands { return Bands{P50: ptr(int64(100)), P99: ptr(int64(1000))} })
+	c := NewCollector(func(results.SampleKind) Bands { return Bands{P50: ptr(int64(100)), P99: ptr(int64(1000))} })
 	add := func(slice, n int, s results.Sample) {
 		for range n {
 			c.Add(slice, []results.Sample{s})
@@ -155,7 +155,7 @@ func equal(a, b []int64) bool {
 
 // A run of any length takes a bounded memory, and loses nothing by it.
 func TestManySamplesAreSettledEarly(t *testing.T) {
-	c := NewCollector(func() Bands { return Bands{} })
+	c := NewCollector(func(results.SampleKind) Bands { return Bands{} })
 	batch := make([]results.Sample, pendingMost/4+1)
 	for i := range batch {
 		batch[i] = results.Sample{Kind: results.OnCPU, Weight: 1}

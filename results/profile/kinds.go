@@ -42,7 +42,7 @@ func (r *Run) CPU(period time.Duration, spent int64) Profile {
 	p.Default, p.Of, p.Period = "cpu", Type{"cpu", "nanoseconds"}, period.Nanoseconds()
 	if spent > 0 {
 		p.Comments = append(p.Comments, fmt.Sprintf(
-			"%d samples, one every %v of CPU time; cpu is the target's CPU time of the probed slices by the scheduler's clock, %v, shared evenly among them",
+			"%d samples, one every %v of CPU time; cpu is the target's CPU time of the sampled slices by the scheduler's clock, %v, shared evenly among them",
 			total, period, time.Duration(spent)))
 	}
 	return p
@@ -103,8 +103,8 @@ func every(taken, stood int64) int64 {
 
 func drawnOf(taken, stood int64, what string) string {
 	if taken == stood {
-		return fmt.Sprintf("a stack was taken of all of %d %s in the probed slices", taken, what)
+		return fmt.Sprintf("a stack was taken of all of %d %s in the slices that have them", taken, what)
 	}
-	return fmt.Sprintf("%d stacks, drawn at random in the probed slices, stand for about %d %s; the period is the mean number that each stands for",
+	return fmt.Sprintf("%d stacks, drawn at random in the slices that have them, stand for about %d %s; the period is the mean number that each stands for",
 		taken, stood, what)
 }

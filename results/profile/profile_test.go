@@ -47,7 +47,7 @@ func stacks() []results.Stack {
 
 // collected has the samples of stacks, 100 of CPU time in one slice.
 func collected(all []results.Stack) *Collector {
-	c := NewCollector(func() Bands { return Bands{} })
+	c := NewCollector(func(results.SampleKind) Bands { return Bands{} })
 	for i := range all {
 		var samples []results.Sample
 		for range all[i].Samples {

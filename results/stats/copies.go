@@ -30,7 +30,7 @@ const (
 	indirect = 50
 )
 
-// Spent is what the samples are set against: all of the same slices.
+// Spent is what the samples are set against: of the same slices, or of as many requests.
 type Spent struct {
 	CPU      int64 // the target's CPU time, ns; 0: not known
 	Requests int64 // that were answered

@@ -18,6 +18,10 @@ import (
 // is widened about its point by the factor by which that raises the variance of
 // the mean: 1.15 where bare and probed alternate.
 //
+// Where families of probes take turns, a family's cost differs from another's. What
+// is told is the mean of theirs, each with the same weight; the interval is of how
+// much the pairs vary within a family.
+//
 // In an open loop the rate is given, so ThroughputPct is nil and Quoted is
 // "cpu". With fewer than 3 pairs there are points and no intervals; with none,
 // no points. Programs are left to the caller. Nil when no slice was probed.
@@ -41,12 +45,12 @@ func Overhead(slices []results.Slice, closed bool) *results.Overhead {
 		ProbedSharePct: 100 * float64(probed) / float64(all),
 		Programs:       []results.ProgramCost{},
 	}
-	cpu := compare(slices, nsPerRequest)
+	cpu := alike(compare(slices, nsPerRequest))
 	o.Pairs = len(cpu)
 	o.CPUPct, o.CPUInterval = percent(cpu, func(x float64) float64 { return 100 * math.Expm1(x) })
 	o.Interval = o.CPUInterval
 	if closed {
-		rate := compare(slices, answerRate)
+		rate := alike(compare(slices, answerRate))
 		o.Quoted = "throughput"
 		o.Pairs = len(rate)
 		o.ThroughputPct, o.Interval = percent(rate, func(x float64) float64 { return -100 * math.Expm1(x) })
@@ -63,6 +67,7 @@ func answerRate(s *results.Slice) (rps float64, ok bool) {
 // pair is a probed slice against its bare neighbours, by index.
 type pair struct {
 	ratio      float64 // log of probed over bare
+	carried    results.Carried
 	neighbours []int
 }
 
@@ -78,7 +83,7 @@ func compare(slices []results.Slice, figure func(*results.Slice) (float64, bool)
 		if !ok {
 			continue
 		}
-		p := pair{ratio: math.Log(probed)}
+		p := pair{ratio: math.Log(probed), carried: slices[i].Carried}
 		sum := 0.0
 		for _, step := range []int{-1, 1} {
 			j := i + step
@@ -97,6 +102,28 @@ func compare(slices []results.Slice, figure func(*results.Slice) (float64, bool)
 			p.ratio -= sum / float64(n)
 			pairs = append(pairs, p)
 		}
+	}
+	return pairs
+}
+
+// alike moves the pairs of each family to where all have the same centre: the mean of
+// the families' own.
+func alike(pairs []pair) []pair {
+	by := make(map[results.Carried][]float64)
+	for _, p := range pairs {
+		by[p.carried] = append(by[p.carried], p.ratio)
+	}
+	if len(by) < 2 {
+		return pairs
+	}
+	centre, mean := make(map[results.Carried]float64), 0.0
+	for carried, ratios := range by {
+		e, _ := Location(ratios)
+		centre[carried] = e.Point
+		mean += e.Point / float64(len(by))
+	}
+	for i := range pairs {
+		pairs[i].ratio += mean - centre[pairs[i].carried]
 	}
 	return pairs
 }

@@ -35,6 +35,29 @@ func TestOverheadOfAKnownCost(t *testing.T) {
 	}
 }
 
+func TestOverheadOfFamiliesThatTakeTurns(t *testing.T) {
+	// One family costs 20 % and has three pairs, the other 10 % and has two; each varies
+	// by half a percent.
+	var all []results.Slice
+	for i, n := range []int{10_000, 8_000, 10_000, 9_000, 10_000, 8_040, 10_000, 9_045, 10_000, 7_960, 10_000} {
+		s := slice(results.Bare, int64(i)*second, second, n, 10_000, nil)
+		if i%2 == 1 {
+			s.Mode, s.Carried = results.Probed, results.CarriedCalls
+			if i%4 == 3 {
+				s.Carried = results.CarriedClock
+			}
+		}
+		all = append(all, s)
+	}
+	o := Overhead(all, true)
+	if o.Pairs != 5 || math.Abs(*o.ThroughputPct-15) > 0.5 {
+		t.Errorf("%d pairs, %v %%, want 5 and the mean of 20 and 10", o.Pairs, *o.ThroughputPct)
+	}
+	if o.Interval == nil || o.Interval[0] < 13.5 || o.Interval[1] > 16.5 {
+		t.Errorf("interval %v holds the difference of the families", o.Interval)
+	}
+}
+
 func TestOverheadWithFewPairs(t *testing.T) {
 	tests := []struct {
 		name      string

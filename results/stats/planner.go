@@ -58,8 +58,8 @@ type Plan struct {
 // tracing of system calls in what the samples find. There, if the plan allows it, the
 // families take turns: see Carries.
 //
-// Three probed slices (with turns four) are taken in any case, spread over the run, the
-// first right after the first bare slice. Where that breaks the budget, Warnings
+// Three probed slices are taken in any case, in each third of the run one, the
+// first right after the first bare slice; with turns four, the first two early. Where that breaks the budget, Warnings
 // says so.
 //
 // Where the load is foreign a bare slice has its price too, for the kernel has to
@@ -142,7 +142,7 @@ func (p *Planner) least() int {
 
 // due tells whether one of the guaranteed slices has to be taken now.
 func (p *Planner) due() bool {
-	if p.taken == 0 || p.plan.Duration <= 0 {
+	if p.taken == 0 || p.turns == 1 || p.plan.Duration <= 0 { // what ends early has both families
 		return true
 	}
 	// Of three the second in the middle of the run, the third at five sixths.
@@ -261,9 +261,13 @@ func (p *Planner) Warnings() []string {
 		return nil
 	}
 	if p.taken < p.least() {
+		what := "an interval of the probes' cost takes"
+		if p.least() == leastTurns {
+			what = "two turns of each family of probes take"
+		}
 		out = append(out, fmt.Sprintf(
-			"the run had room for only %d of the %d probed slices that an interval of the probes' cost takes. Let it last longer, or make the slices shorter",
-			p.taken, p.least()))
+			"the run had room for only %d of the %d probed slices that %s. Let it last longer, or make the slices shorter",
+			p.taken, p.least(), what))
 	}
 	if spent := p.Spent(); spent > p.plan.Budget {
 		out = append(out, p.overspent(spent))
