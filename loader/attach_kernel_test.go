@@ -50,7 +50,7 @@ func TestRoundsOfAttachAndDetachLeaveNothing(t *testing.T) {
 		}
 		programs, maps := idsOf(t, probes.collection)
 		for range min(left, perOpening) {
-			slowest.add(attachAndDetach(t, probes, conn))
+			slowest.add(attachAndDetach(t, probes, pid, conn))
 		}
 		if err := probes.Close(); err != nil {
 			t.Fatal(err)
@@ -67,7 +67,7 @@ type paces struct{ attach, detach time.Duration }
 func (p *paces) add(q paces) { p.attach, p.detach = max(p.attach, q.attach), max(p.detach, q.detach) }
 
 // attachAndDetach is one round, in which the probes see some requests.
-func attachAndDetach(t *testing.T, probes *Probes, conn *net.UnixConn) (p paces) {
+func attachAndDetach(t *testing.T, probes *Probes, pid int, conn *net.UnixConn) (p paces) {
 	t.Helper()
 	began := time.Now()
 	if err := probes.Attach(); err != nil {
@@ -75,7 +75,8 @@ func attachAndDetach(t *testing.T, probes *Probes, conn *net.UnixConn) (p paces)
 	}
 	p.attach = time.Since(began)
 	links := linksOf(t, probes.links)
-	exchange(t, conn, 3)
+	exchange(t, conn, 4) // the first makes a connection known: it may be taken too early
+	receives(t, pid)
 	began = time.Now()
 	if err := probes.Detach(); err != nil {
 		t.Fatal(err)
