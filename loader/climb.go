@@ -38,7 +38,7 @@ func climb(options Options) (*loaded, error) {
 	var errs []error
 	found, tried := tryPreemption(types)
 	preempted := tried == nil && found
-	options.preempted = maybePreempted(found, tried)
+	options.preempted = options.preempted || maybePreempted(found, tried)
 	for _, step := range steps(options.Rung, preempted) {
 		l, err := load(step, options, types)
 		if err == nil {

@@ -144,9 +144,21 @@ func open(t *testing.T, options Options) *Probes {
 
 func TestEveryRequestOfASliceIsSeenOnce(t *testing.T) { onEachRung(t, everyRequestOfASliceIsSeenOnce) }
 
-func everyRequestOfASliceIsSeenOnce(t *testing.T, rung Rung) {
+func everyRequestOfASliceIsSeenOnce(t *testing.T, rung Rung) { seesEachOnce(t, Options{Rung: rung}) }
+
+// Programs that reckon with being preempted look for a thread's state each time.
+func TestEveryRequestIsSeenWherePreemptionIsFeared(t *testing.T) {
+	onEachRung(t, func(t *testing.T, rung Rung) {
+		if rung.typed() {
+			seesEachOnce(t, Options{Rung: rung, preempted: true})
+		}
+	})
+}
+
+func seesEachOnce(t *testing.T, options Options) {
 	pid, conn := startServer(t)
-	probes := open(t, Options{Rung: rung, Target: pid, Client: os.Getpid()})
+	options.Target, options.Client = pid, os.Getpid()
+	probes := open(t, options)
 	const n = 1000
 	// Its first request makes a connection known: it may be taken too early.
 	if err := errors.Join(probes.Attach(), exchangeOnce(t, conn), probes.Detach()); err != nil {
@@ -166,7 +178,7 @@ func everyRequestOfASliceIsSeenOnce(t *testing.T, rung Rung) {
 			count(t, probes, false)
 		})
 		queued := n + 3
-		if !rung.SeesQueue() {
+		if !options.Rung.SeesQueue() {
 			queued = 0
 		}
 		checkSeries(t, slice, only(seen, results.Queued), queued, requestBytes)

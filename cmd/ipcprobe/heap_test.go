@@ -97,8 +97,8 @@ func TestAHeapPhaseStaysInsideItsBudgetAndAllIsAnswered(t *testing.T) {
 func TestATargetThatEndsInTheHeapPhaseLeavesWhatWasSeen(t *testing.T) {
 	for flag, says := range map[string]string{"--exit-at": "exit", "--exec-at": "executed"} {
 		t.Run(flag, func(t *testing.T) {
-			server, _ := startPeer(t, "leaky", "--healthy", flag, "80000")
-			r, _ := heapRun(t, server.Pid, "--requests", "5000", "--heap-requests", "120000")
+			server, _ := startPeer(t, "leaky", "--healthy", flag, "30000")
+			r, _ := heapRun(t, server.Pid, "--requests", "5000", "--heap-requests", "60000")
 			h := r.Memory.Heap
 			if h == nil {
 				t.Fatalf("no heap: %q", r.Warnings)
