@@ -9,9 +9,9 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// pendingMost bounds the samples that wait for the run's percentiles: 64 MiB.
-// Beyond it they are told by the percentiles so far.
-const pendingMost = 1 << 20
+// pendingMost bounds the samples that wait for the run's percentiles: 13 MiB, or twice
+// that as the list grows. Beyond it they are told by the percentiles so far.
+const pendingMost = 1 << 17
 
 // Collector gathers samples slice after slice. What band a request belongs to is
 // known when all have been seen, so samples wait until then.
