@@ -5,6 +5,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -29,12 +30,24 @@ func preemptible(types *btf.Spec) bool {
 var errNothingToFear = errors.New("such programs are not preempted on a kernel without bpf_preempt_disable")
 
 // maybePreempted says whether the programs have to reckon with it, given what
-// tryPreemption says: they do where it could not be tried.
+// tryPreemption says. Where it could not be tried they do from 7.0 on: it was seen on
+// no kernel before.
 func maybePreempted(found bool, err error) bool {
 	if errors.Is(err, errNothingToFear) {
 		return false
 	}
-	return found || err != nil
+	return found || err != nil && kernelMajor() >= 7
+}
+
+// kernelMajor is the first number of the kernel's release; one that can't be read is
+// taken for a new one.
+func kernelMajor() int {
+	var name unix.Utsname
+	major := math.MaxInt
+	if unix.Uname(&name) == nil {
+		_, _ = fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.", &major) // as said
+	}
+	return major
 }
 
 // What the program finds, behind what it saw.
