@@ -19,6 +19,9 @@ type cpus struct {
 	number int
 }
 
+// nobody is NOBODY of bpf/src/state.h.
+const nobody = 0xffffffff
+
 func openCPUs(m *ebpf.Map) (*cpus, error) {
 	memory, err := m.Memory()
 	if err != nil {

@@ -34,9 +34,6 @@ func recordsIn(bytes int) uint32 {
 // chunksOf is the number of chunks of so many records; the last may be cut short.
 func chunksOf(records uint32) uint32 { return (records + chunkRecords - 1) / chunkRecords }
 
-// nobody is NOBODY of bpf/src/state.h.
-const nobody = 0xffffffff
-
 // window is how much of the tape is mapped at once, bytes: what is mapped of a map is
 // resident, read or not. A multiple of a record and of any page.
 const window = 4 << 20

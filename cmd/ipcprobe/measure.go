@@ -25,46 +25,45 @@ import (
 
 // measurement is everything that was seen; assemble makes a result of it.
 type measurement struct {
-	options *runOptions
-	began   time.Time
-	origin  int64 // CLOCK_MONOTONIC at began
-	server  *server
-	totals  load.Totals
-	warmup  results.Slice   // not quoted
-	slices  []results.Slice // bare and probed, in order
-	probed  time.Duration   // how long the probes were on
-	join    join.Account
-	legs    *stats.Legs
-	tail    *stats.Tail
-	calls   []results.CallTable
-	process *symbol.Process
-	samples *profile.Collector
-	// sampledTrips are the joined round trips of the slices in which the CPU was sampled.
-	sampledTrips *hdrhistogram.Histogram
-	slowest      trace.Collector
-	upstream     results.UpstreamSums
-	family       *results.Family
-	coverage     results.Coverage
-	program      *results.Mapping // the target's executable
-	stacks       []results.Stack  // distinct ones, in the order of Sample.Stack
-	loss         *results.Loss
-	costs        []results.ProgramCost
-	memory       results.Memory
-	blocks       *results.Heap          // nil: not asked for, or not to be had
-	idle         bool                   // the target answered nothing in the heap phase: others did
-	counts       []results.RequestCount // answered, over time
-	faults       []results.MemoryOrigin
-	growth       []results.MemoryOrigin
-	machine      results.Environment
-	warnings     []string
-	rung         loader.Rung
-	ended        string         // how the target ended, when it did
-	vigil        *gateway.Vigil // what befell the target or the machine meanwhile
-	cut          error          // interrupted, when it was
-	broken       error          // what became of the load generator, when it ended
-	words        string         // the reference gateway's last line
-	flows        results.Flows  // of others' clients, with --no-load
-	backlog      *results.Backlog
+	options  *runOptions
+	began    time.Time
+	origin   int64 // CLOCK_MONOTONIC at began
+	server   *server
+	totals   load.Totals
+	warmup   results.Slice   // not quoted
+	slices   []results.Slice // bare and probed, in order
+	probed   time.Duration   // how long the probes were on
+	join     join.Account
+	legs     *stats.Legs
+	tail     *stats.Tail
+	calls    []results.CallTable
+	process  *symbol.Process
+	samples  *profile.Collector
+	trips    *hdrhistogram.Histogram // joined round trips of the slices in which the CPU was sampled
+	slowest  trace.Collector
+	upstream results.UpstreamSums
+	family   *results.Family
+	coverage results.Coverage
+	program  *results.Mapping // the target's executable
+	stacks   []results.Stack  // distinct ones, in the order of Sample.Stack
+	loss     *results.Loss
+	costs    []results.ProgramCost
+	memory   results.Memory
+	blocks   *results.Heap          // nil: not asked for, or not to be had
+	idle     bool                   // the target answered nothing in the heap phase: others did
+	counts   []results.RequestCount // answered, over time
+	faults   []results.MemoryOrigin
+	growth   []results.MemoryOrigin
+	machine  results.Environment
+	warnings []string
+	rung     loader.Rung
+	ended    string         // how the target ended, when it did
+	vigil    *gateway.Vigil // what befell the target or the machine meanwhile
+	cut      error          // interrupted, when it was
+	broken   error          // what became of the load generator, when it ended
+	words    string         // the reference gateway's last line
+	flows    results.Flows  // of others' clients, with --no-load
+	backlog  *results.Backlog
 }
 
 func (m *measurement) warn(format string, args ...any) {
@@ -95,7 +94,7 @@ func measure(ctx context.Context, o *runOptions, stderr io.Writer) (*measurement
 
 func newMeasurement(o *runOptions, s *server) *measurement {
 	m := &measurement{options: o, server: s, legs: stats.NewLegs(), tail: stats.NewTail(), began: time.Now(), origin: monotonic()}
-	m.samples, m.sampledTrips = profile.NewCollector(m.bands), results.NewHistogram()
+	m.samples, m.trips = profile.NewCollector(m.bands), results.NewHistogram()
 	return m
 }
 
@@ -103,7 +102,7 @@ func newMeasurement(o *runOptions, s *server) *measurement {
 // samples of a kind come from.
 func (m *measurement) bands(kind results.SampleKind) profile.Bands {
 	if kind == results.OnCPU {
-		if trips := stats.Distribution(m.sampledTrips); trips != nil {
+		if trips := stats.Distribution(m.trips); trips != nil {
 			return profile.Bands{P50: trips.P50, P99: trips.P99}
 		}
 		return profile.Bands{}

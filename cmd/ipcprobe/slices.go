@@ -217,7 +217,7 @@ func (d *driver) serve(joined []results.Joined) {
 	d.serving.Add(joined)
 	if d.m.slices[len(d.m.slices)-1].Carried.Clock() {
 		for i := range joined {
-			_ = d.m.sampledTrips.RecordValue(joined[i].RoundTrip()) // beyond the range: a slow one, which the percentiles can do without
+			_ = d.m.trips.RecordValue(joined[i].RoundTrip()) // beyond the range: a slow one, which the percentiles can do without
 		}
 	}
 }

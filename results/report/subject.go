@@ -117,6 +117,9 @@ func turns(r *results.Result) string {
 	for _, s := range r.Run.Slices {
 		by[s.Carried]++
 	}
+	if by[results.CarriedCalls.String()]+by[results.CarriedClock.String()] == 0 {
+		return ""
+	}
 	var words []string
 	for _, c := range []struct {
 		carried results.Carried
@@ -125,9 +128,6 @@ func turns(r *results.Result) string {
 		if n := by[c.carried.String()]; n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", n, c.what))
 		}
-	}
-	if by[results.CarriedCalls.String()]+by[results.CarriedClock.String()] == 0 {
-		return ""
 	}
 	return strings.Join(words, ", ")
 }

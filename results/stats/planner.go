@@ -54,13 +54,13 @@ type Plan struct {
 // take every other slice, dear ones wait.
 //
 // On a target that is saturated with brief requests every probe costs throughput, and
-// each family of them shows in the other's figures: the clock's interrupts in the times of requests, the
-// tracing of system calls in what the samples find. There, if the plan allows it, the
-// families take turns: see Carries.
+// each family of them shows in the other's figures: the clock's interrupts in the times
+// of requests, the tracing of system calls in what the samples find. There, if the plan
+// allows it, the families take turns: see Carries.
 //
 // Three probed slices are taken in any case, in each third of the run one, the
-// first right after the first bare slice; with turns four, the first two early. Where that breaks the budget, Warnings
-// says so.
+// first right after the first bare slice; with turns four, the first two early. Where
+// that breaks the budget, Warnings says so.
 //
 // Where the load is foreign a bare slice has its price too, for the kernel has to
 // count the answers in it. Then only the slices beside a probed one are bare, and in
@@ -73,8 +73,8 @@ type Planner struct {
 	taken   int
 	last    results.Mode
 	bare    float64   // the figure of the last bare slice; 0 when it had none
-	busy    float64   // how many cores the target kept busy in it
-	each    float64   // ns of CPU time a request, in the last slice that the target is judged by
+	busy    float64   // how many cores the target kept busy, in the slice that judge has seen last
+	each    float64   // ns of CPU time a request in it
 	turns   int       // probed slices that did not carry all
 	costs   []float64 // percent, of each pair
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // Syscalls makes the table of system calls of the kernel's sums over all slices that
-// carried their probes, those first that cost a request most: the time in the call, less what
-// threads without a request sleep in it, and others in a wait for clients. requests is the number of requests that were answered
-// in the same slices; with 0, CallsPerRequest is 0. errno names an error number.
+// carried their probes, those first that cost a request most: the time in the call, less
+// what threads without a request sleep in it, and others in a wait for clients. requests
+// is the number of requests that were answered in the same slices; with 0, CallsPerRequest is 0. errno names an error number.
 //
 // The kernel counts durations in buckets, so percentiles are exact to half a
 // bucket, 3 % for the 1/16 of results.CallTable; the mean is exact. Calls
