@@ -34,10 +34,11 @@ func writeProfiles(folder *store.Folder, m *measurement) error {
 		return nil
 	}
 	run := m.profileRun()
-	for name, p := range map[string]profile.Profile{
-		"cpu.pb.gz": m.cpuProfile(), "offcpu.pb.gz": run.OffCPU(), "syscalls.pb.gz": run.Calls(),
+	// Each is made when it is written: a long run's are large.
+	for name, of := range map[string]func() profile.Profile{
+		"cpu.pb.gz": m.cpuProfile, "offcpu.pb.gz": run.OffCPU, "syscalls.pb.gz": run.Calls,
 	} {
-		if err := folder.Write(name, func(w io.Writer) error { return profile.Write(w, p) }); err != nil {
+		if err := folder.Write(name, func(w io.Writer) error { return profile.Write(w, of()) }); err != nil {
 			return err
 		}
 	}

@@ -13,12 +13,23 @@ import (
 // that as the list grows. Beyond it they are told by the percentiles so far.
 const pendingMost = 1 << 17
 
+// groupsMost bounds the groups of the samples of all kinds: 10 MB here, some 30 MB while
+// the largest of the profiles is written. A minute of one-second slices has about half
+// of them.
+const groupsMost = 1 << 16
+
 // Collector gathers samples slice after slice. What band a request belongs to is
-// known when all have been seen, so samples wait until then.
+// known when all have been seen, so samples wait until then. A long run has more slices
+// than groups can be told apart by: then neighbouring slices are counted as one, 2, 4, 8
+// in a row and so on, so that memory depends on how many stacks there are, not on the
+// length of the run.
 type Collector struct {
 	bands   func(results.SampleKind) Bands
 	pending []results.Sample
-	groups  map[group]*Sums
+	groups  map[group]Sums
+	most    int // groupsMost
+	row     int // slices that are counted as one
+	last    int // the last slice that had samples
 }
 
 // group is what samples have in common that are counted together.
@@ -26,7 +37,7 @@ type group struct {
 	stack   int32
 	kind    results.SampleKind
 	thread  uint32
-	slice   int
+	slice   int // the first of its row
 	call    string
 	request int // -1: none
 	band    Band
@@ -44,7 +55,7 @@ type Sums struct {
 // NewCollector makes an empty Collector; bands gives the percentiles so far, of the
 // slices that samples of a kind come from.
 func NewCollector(bands func(results.SampleKind) Bands) *Collector {
-	return &Collector{bands: bands, groups: make(map[group]*Sums)}
+	return &Collector{bands: bands, groups: make(map[group]Sums), most: groupsMost, row: 1}
 }
 
 // Add takes the samples of one slice, by its place in result.json; it keeps none of the memory.
@@ -54,6 +65,7 @@ func (c *Collector) Add(slice int, samples []results.Sample) {
 	for i := range c.pending[at:] {
 		c.pending[at+i].Slice = slice
 	}
+	c.last = max(c.last, slice)
 	if len(c.pending) > pendingMost {
 		c.settle()
 	}
@@ -70,22 +82,41 @@ func (c *Collector) settle() {
 	}
 	for i := range c.pending {
 		s := &c.pending[i]
-		key := group{stack: s.Stack, kind: s.Kind, thread: s.Thread, slice: s.Slice, call: s.Call, request: -1}
+		key := group{stack: s.Stack, kind: s.Kind, thread: s.Thread, slice: s.Slice / c.row * c.row, call: s.Call, request: -1}
 		if s.Served {
 			key.request, key.band = int(s.Request), bands[s.Kind].Of(s.RoundTrip)
 		}
-		sums := c.groups[key]
-		if sums == nil {
-			sums = &Sums{}
-			c.groups[key] = sums
+		c.count(key, Sums{
+			Samples: 1, Weight: s.Weight,
+			Blocked: s.Weight * s.Blocked, Idle: s.Weight * s.Idle, RunQueue: s.Weight * s.RunQueue,
+		})
+		for len(c.groups) > c.most && c.row <= c.last {
+			c.widen()
 		}
-		sums.Samples++
-		sums.Weight += s.Weight
-		sums.Blocked += s.Weight * s.Blocked
-		sums.Idle += s.Weight * s.Idle
-		sums.RunQueue += s.Weight * s.RunQueue
 	}
 	c.pending = c.pending[:0]
+}
+
+// count adds to a group.
+func (c *Collector) count(key group, more Sums) {
+	sums := c.groups[key]
+	sums.Samples += more.Samples
+	sums.Weight += more.Weight
+	sums.Blocked += more.Blocked
+	sums.Idle += more.Idle
+	sums.RunQueue += more.RunQueue
+	c.groups[key] = sums
+}
+
+// widen counts twice as many slices as one.
+func (c *Collector) widen() {
+	narrow := c.groups
+	c.row *= 2
+	c.groups = make(map[group]Sums, len(narrow)/2)
+	for key, sums := range narrow {
+		key.slice = key.slice / c.row * c.row
+		c.count(key, sums)
+	}
 }
 
 // Count is the number of stacks of a kind that were taken, and of the moments
@@ -127,7 +158,7 @@ func (c *Collector) Weighted(kind results.SampleKind, all []results.Stack, of fu
 	}
 	for key, sums := range c.groups {
 		if key.kind == kind {
-			out[key.stack].Samples += of(sums)
+			out[key.stack].Samples += of(&sums)
 		}
 	}
 	return out
@@ -153,7 +184,8 @@ func (c *Collector) samples(kind results.SampleKind, kinds []string, values func
 		if key.request >= 0 && key.request < len(kinds) {
 			l.Request = kinds[key.request]
 		}
-		out = append(out, Sample{Stack: key.stack, Values: values(c.groups[key]), Labels: l})
+		sums := c.groups[key]
+		out = append(out, Sample{Stack: key.stack, Values: values(&sums), Labels: l})
 	}
 	return out
 }

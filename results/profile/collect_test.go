@@ -105,6 +105,66 @@ func number(s *profile.Sample, key string) string {
 	return ""
 }
 
+// A run of any length takes the memory of its stacks: its slices are told apart as
+// finely as there is room for, and no sample is lost or moves to a wrong row.
+func TestManySlicesAreCountedInRows(t *testing.T) {
+	c := NewCollector(func(results.SampleKind) Bands { return Bands{} })
+	c.most = 100
+	const length = 1000
+	var samples int64
+	for i := range length {
+		few := make([]results.Sample, 1+i%7)
+		for j := range few {
+			few[j] = results.Sample{Kind: results.OffCPU, Weight: 2, Stack: int32(j % 3), Blocked: 5, Idle: 7, RunQueue: 11}
+		}
+		samples += int64(len(few))
+		c.Add(i, few)
+		if i%10 == 0 {
+			c.settle()
+		}
+		if len(c.groups) > c.most {
+			t.Fatalf("%d groups after %d slices, want %d at most", len(c.groups), i+1, c.most)
+		}
+	}
+	p := readBack(t, (&Run{Samples: c, Stacks: stacks()}).OffCPU())
+	if want := "slices are counted together, 32 in a row: the label slice is the first of them"; p.Comments[0] != want {
+		t.Errorf("comment %q, want %q", p.Comments[0], want)
+	}
+	inRow := map[int64]int64{}
+	for _, s := range p.Sample {
+		first, _ := strconv.ParseInt(number(s, "slice"), 10, 64) // pprof drops a number that is 0
+		inRow[first] += s.Value[0]
+		if n := s.Value[0]; s.Value[1] != 16*n || s.Value[2] != 5*n || s.Value[3] != 11*n || s.Value[4] != 7*n {
+			t.Errorf("%d stays have values %v", n, s.Value)
+		}
+	}
+	for first := range inRow {
+		var want int64
+		for i := first; i < min(first+32, length); i++ {
+			want += 2 * (1 + i%7)
+		}
+		if first%32 != 0 || inRow[first] != want {
+			t.Errorf("from slice %d on %d stays, want %d", first, inRow[first], want)
+		}
+		samples -= inRow[first] / 2
+	}
+	if samples != 0 {
+		t.Errorf("%d samples are missing", samples)
+	}
+}
+
+// What slices don't tell apart stays apart, however much it is.
+func TestStacksAreNotCountedTogether(t *testing.T) {
+	c := NewCollector(func(results.SampleKind) Bands { return Bands{} })
+	c.most = 100
+	for i := range 1000 {
+		c.Add(i%3, []results.Sample{{Kind: results.OnCPU, Weight: 1, Stack: int32(i)}})
+	}
+	if got := c.samples(results.OnCPU, nil, func(s *Sums) []int64 { return []int64{s.Samples} }); len(got) != 1000 {
+		t.Errorf("%d samples, want 1000", len(got))
+	}
+}
+
 func TestBandsThatAreNotKnown(t *testing.T) {
 	for _, c := range []struct {
 		bands Bands

@@ -21,10 +21,15 @@ type Run struct {
 }
 
 func (r *Run) profile(kind results.SampleKind, values func(*Sums) []int64) Profile {
-	return Profile{
+	p := Profile{
 		Start: r.Start, Duration: r.Duration, Stacks: r.Stacks, Program: r.Program,
 		Samples: r.Samples.samples(kind, r.Kinds, values),
 	}
+	if row := r.Samples.row; row > 1 {
+		p.Comments = append(p.Comments, fmt.Sprintf(
+			"slices are counted together, %d in a row: the label slice is the first of them", row))
+	}
+	return p
 }
 
 // CPU is the profile of CPU time. The clock of the CPUs says where the time goes,

@@ -51,6 +51,9 @@ func newTables() *tables {
 	}
 }
 
+// noStack stands for a stack without a frame.
+const noStack = "[no stack]"
+
 // path returns the locations of a stack, leaf first. Functions that were put into
 // another share its location.
 func (t *tables) path(s *results.Stack) []*profile.Location {

@@ -37,15 +37,6 @@ type Sample struct {
 	Labels Labels
 }
 
-// Labels tell a profile's samples apart. Empty ones are not written.
-type Labels struct {
-	Thread  uint32 // thread=ID, a number
-	Slice   int    // slice=INDEX, a number; below 0: none
-	Call    string // syscall=NAME
-	Request string // request=KIND, of a mix
-	Band    Band   // band=above p99
-}
-
 // Write writes a profile, gzipped, as `go tool pprof` reads it. Beside the labels
 // of its own a sample whose walk did not reach the thread's start carries
 // stack=cut, one inside ipcprobe's programs code=ipcprobe: `-tagfocus` and
@@ -82,47 +73,18 @@ func build(from Profile) *profile.Profile {
 	if from.Program != nil {
 		t.program = t.mapped(spot{path.Base(from.Program.File), *from.Program})
 	}
+	labels, paths := newLabelSets(), make(map[int32][]*profile.Location)
 	for i := range from.Samples {
 		s := &from.Samples[i]
 		stack := &from.Stacks[s.Stack]
+		if paths[s.Stack] == nil {
+			paths[s.Stack] = t.path(stack)
+		}
 		p.Sample = append(p.Sample, &profile.Sample{
-			Value: s.Values, Label: labels(stack, &s.Labels), NumLabel: numbers(&s.Labels), Location: t.path(stack),
+			Value: s.Values, Label: labels.text(stack, &s.Labels), NumLabel: labels.numbers(&s.Labels),
+			Location: paths[s.Stack],
 		})
 	}
 	p.Mapping, p.Location, p.Function = t.finish()
 	return p
-}
-
-// noStack stands for a stack without a frame.
-const noStack = "[no stack]"
-
-func labels(s *results.Stack, own *Labels) map[string][]string {
-	l := make(map[string][]string)
-	set := func(key, value string) {
-		if value != "" {
-			l[key] = []string{clean(value)}
-		}
-	}
-	set("syscall", own.Call)
-	set("request", own.Request)
-	set("band", own.Band.String())
-	if !s.Complete {
-		set("stack", "cut")
-	}
-	if s.Own {
-		set("code", "ipcprobe")
-	}
-	return l
-}
-
-// numbers are the labels that `-tagfocus` takes a range of.
-func numbers(own *Labels) map[string][]int64 {
-	l := make(map[string][]int64)
-	if own.Thread != 0 {
-		l["thread"] = []int64{int64(own.Thread)}
-	}
-	if own.Slice >= 0 {
-		l["slice"] = []int64{int64(own.Slice)}
-	}
-	return l
 }
