@@ -13,6 +13,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"github.com/ipcprobe/ipcprobe/results"
 	"github.com/ipcprobe/ipcprobe/results/report/page"
 )
 
@@ -68,17 +69,22 @@ func stretchOf(line string) (s page.Stretch, err error) {
 	if _, err := base64.StdEncoding.DecodeString(columns[3]); err != nil {
 		return s, errNoLog
 	}
-	s.Times, err = decodeHistogram([]byte(columns[3]))
+	s.Times, err = decodeTimes([]byte(columns[3]))
 	return s, err
 }
 
-// decodeHistogram keeps a damaged histogram from ending the program: the
-// library's decoder trusts some lengths.
-func decodeHistogram(encoded []byte) (h *hdrhistogram.Histogram, err error) {
+// decodeTimes keeps a damaged histogram from ending the program: the library's
+// decoder trusts some lengths. A histogram of its own takes 230 KB, so a long log is
+// kept by the buckets that hold any.
+func decodeTimes(encoded []byte) (d results.Durations, err error) {
 	defer func() {
 		if recover() != nil {
-			h, err = nil, fmt.Errorf("%w: a damaged histogram", errNoLog)
+			d, err = results.Durations{}, fmt.Errorf("%w: a damaged histogram", errNoLog)
 		}
 	}()
-	return hdrhistogram.Decode(encoded)
+	h, err := hdrhistogram.Decode(encoded)
+	if err != nil {
+		return d, err
+	}
+	return results.DurationsOf(h), nil
 }

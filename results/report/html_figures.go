@@ -53,7 +53,7 @@ func distributionFigure(m *Material) []page.Figure {
 		h := results.NewHistogram()
 		for i := range m.Latency {
 			if m.Latency[i].Mode == mode.String() {
-				h.Merge(m.Latency[i].Times)
+				m.Latency[i].Times.AddTo(h)
 			}
 		}
 		if p := page.PercentilesOf(mode.String()+" slices", h); p != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestALogIsReadBack(t *testing.T) {
 		if want := []string{"bare", "probed"}[i%2]; s.Mode != want || s.Seconds != 0.1 {
 			t.Errorf("stretch %d is %s and %v s long", i, s.Mode, s.Seconds)
 		}
-		sum.Merge(s.Times)
+		s.Times.AddTo(sum)
 	}
 	if sum.TotalCount() != total {
 		t.Errorf("%d answers, want %d", sum.TotalCount(), total)
@@ -85,6 +86,28 @@ func TestALogIsReadBack(t *testing.T) {
 			t.Errorf("%q was taken for a log", bad)
 		}
 	}
+}
+
+// A day's log is read in what its answers take, and not in a histogram a line.
+func TestALongLogIsReadInLittleRoom(t *testing.T) {
+	const lines, most = 400, 4 << 20 // as histograms they would be 90 MB
+	log, _ := logged(t, lines)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	list, err := ReadHLog(strings.NewReader(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > most {
+		t.Errorf("%d lines take %d bytes, want %d at most", len(list), grown, most)
+	}
+	if len(list) != lines {
+		t.Errorf("%d lines, want %d", len(list), lines)
+	}
+	runtime.KeepAlive(list)
 }
 
 func TestDamagedMaterialIsNamed(t *testing.T) {
@@ -114,7 +137,7 @@ func FuzzReadHLog(f *testing.F) {
 			return
 		}
 		for _, s := range list {
-			if s.Times == nil || !(s.Seconds >= 0) {
+			if s.Times.Total() < 0 || !(s.Seconds >= 0) {
 				t.Errorf("took %+v", s)
 			}
 		}

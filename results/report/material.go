@@ -77,11 +77,11 @@ func (m *Material) Quoted() *hdrhistogram.Histogram {
 	for _, mode := range []results.Mode{results.Bare, results.Probed} {
 		var sum *hdrhistogram.Histogram
 		for i := range m.Latency {
-			if s := &m.Latency[i]; s.Mode == mode.String() && s.Times != nil {
+			if s := &m.Latency[i]; s.Mode == mode.String() {
 				if sum == nil {
 					sum = results.NewHistogram()
 				}
-				sum.Merge(s.Times)
+				s.Times.AddTo(sum)
 			}
 		}
 		if sum != nil {

@@ -141,7 +141,7 @@ func specimen() *page.Page {
 		if i/4%2 == 1 {
 			mode = "probed"
 		}
-		stretches = append(stretches, page.Stretch{Mode: mode, Start: float64(i) / 10, Seconds: 0.1, Times: h})
+		stretches = append(stretches, page.Stretch{Mode: mode, Start: float64(i) / 10, Seconds: 0.1, Times: results.DurationsOf(h)})
 	}
 	p := sampled()
 	other := sampled()

@@ -94,7 +94,7 @@ func TestATimelineKeepsCountsAndSlices(t *testing.T) {
 		if i/10%2 == 1 {
 			mode = "probed"
 		}
-		list = append(list, page.Stretch{Mode: mode, Start: 3 + float64(i)/10, Seconds: 0.1, Times: h})
+		list = append(list, page.Stretch{Mode: mode, Start: 3 + float64(i)/10, Seconds: 0.1, Times: results.DurationsOf(h)})
 	}
 	tl := page.TimelineOf(list)
 	if len(tl.Slices) != 500 || len(tl.Moments) > 1000 {

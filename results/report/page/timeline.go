@@ -4,6 +4,8 @@ package page
 
 import (
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/ipcprobe/ipcprobe/results"
 )
 
 // Timeline is the run by time: answers a second in moments, response time in
@@ -29,7 +31,7 @@ type Moment struct {
 type Stretch struct {
 	Mode           string
 	Start, Seconds float64
-	Times          *hdrhistogram.Histogram
+	Times          results.Durations
 }
 
 const (
@@ -44,7 +46,7 @@ func TimelineOf(list []Stretch) *Timeline {
 	if len(list) == 0 {
 		return nil
 	}
-	t := &Timeline{}
+	t, scratch := &Timeline{}, results.NewHistogram()
 	most := (len(list) + mostMoments - 1) / mostMoments
 	for from := 0; from < len(list); {
 		to := from + 1
@@ -52,13 +54,13 @@ func TimelineOf(list []Stretch) *Timeline {
 			to++
 		}
 		slice := list[from:to]
-		t.Slices = append(t.Slices, momentOf(slice))
+		t.Slices = append(t.Slices, momentOf(slice, scratch))
 		for len(slice) > 0 {
 			n := min(most, len(slice))
 			for n < len(slice) && slice[n].Seconds < leastMoment {
 				n++
 			}
-			t.Moments = append(t.Moments, momentOf(slice[:n]))
+			t.Moments = append(t.Moments, momentOf(slice[:n], scratch))
 			slice = slice[n:]
 		}
 		from = to
@@ -84,13 +86,11 @@ func length(list []Stretch) float64 {
 	return last.Start + last.Seconds - list[0].Start
 }
 
-func momentOf(list []Stretch) Moment {
-	times := list[0].Times
-	if len(list) > 1 {
-		times = hdrhistogram.Import(times.Export())
-		for i := range list[1:] {
-			times.Merge(list[1+i].Times)
-		}
+// momentOf adds a list up, in a histogram that is used again.
+func momentOf(list []Stretch, times *hdrhistogram.Histogram) Moment {
+	times.Reset()
+	for i := range list {
+		list[i].Times.AddTo(times)
 	}
 	n := times.TotalCount()
 	m := Moment{Mode: list[0].Mode, Start: list[0].Start, Seconds: length(list)}
