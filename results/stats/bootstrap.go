@@ -14,7 +14,7 @@ import (
 
 const (
 	leastBlocks = 5   // fewer say nothing about how blocks vary
-	mostBlocks  = 240 // more only cost time: longer blocks do as well
+	mostBlocks  = 240 // more only cost time and memory: longer blocks do as well
 	resamples   = 2000
 	// slack is by how much a block may be short of its length: intervals are
 	// not exactly 100 ms.
@@ -34,8 +34,8 @@ type Uncertainty struct {
 // Bootstrap gives the intervals of throughput and response time over the slices
 // of one mode, by resampling blocks of time with replacement (Carlstein 1986):
 // what is slow for a while counts as one event, not as thousands. Blocks are 1 s
-// of the 100 ms intervals and never span two slices, so shorter slices are a
-// block each. A run of fewer than 5 such blocks is cut finer, which
+// of the 100 ms intervals and don't span two slices, so shorter slices are a
+// block each; of a run with more than 240, neighbours are one. A run of fewer than 5 such blocks is cut finer, which
 // underestimates slow changes, and a warning says so; one of fewer than 5
 // intervals has no intervals.
 //
@@ -106,14 +106,19 @@ func cut(all []results.Slice, mode results.Mode) ([]block, time.Duration) {
 		length = finer
 		blocks = cutBy(all, mode, length)
 	}
-	for len(blocks) > mostBlocks {
-		longer := cutBy(all, mode, 2*length)
-		if len(longer) == len(blocks) {
-			break // a slice is a block: it can't be longer
-		}
-		length, blocks = 2*length, longer
+	if n := (len(blocks) + mostBlocks - 1) / mostBlocks; n > 1 {
+		length, blocks = time.Duration(n)*length, together(blocks, n)
 	}
 	return blocks, length
+}
+
+// together makes one block of n neighbours each; the last may have fewer.
+func together(blocks []block, n int) []block {
+	var out []block
+	for list := range slices.Chunk(blocks, n) {
+		out = append(out, slices.Concat(list...))
+	}
+	return out
 }
 
 // cutBy divides each slice into blocks of the given length. What is left at its

@@ -5,6 +5,7 @@ package stats
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,7 +30,9 @@ func TestBlocks(t *testing.T) {
 		{"a short rest joins the last block", []int64{5*s + s*2/5}, 5, time.Second, false},
 		{"a long rest is a block", []int64{5*s + s*7/10}, 6, time.Second, false},
 		{"slices of half a second", []int64{s / 2, s / 2, s / 2, s / 2, s / 2, s / 2}, 6, time.Second, false},
-		{"long runs get longer blocks", []int64{500 * s}, 125, 4 * time.Second, false},
+		{"long runs get longer blocks", []int64{500 * s}, 167, 3 * time.Second, false},
+		{"so do those of many slices", slices.Repeat([]int64{s}, 500), 167, 3 * time.Second, false},
+		{"as many as there may be", slices.Repeat([]int64{s}, 240), 240, time.Second, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
