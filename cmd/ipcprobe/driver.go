@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -144,11 +143,12 @@ func (d *driver) run(ctx context.Context) error {
 	return d.whyEnded(ctx, err)
 }
 
-// release gives up what slices were joined in, before the report is made: beside
-// that, the collector would let the heap grow to twice as much.
+// release gives up what slices were joined in, and its memory to the system, before
+// the report is made: beside that, the collector would let the heap grow to twice as
+// much.
 func (d *driver) release() {
 	d.observations, d.joined, d.matcher, d.aside, d.serving = nil, nil, nil, nil, join.Serving{}
-	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // whyEnded tells an end that leaves a report from one that does not.
