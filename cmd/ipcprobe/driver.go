@@ -114,9 +114,11 @@ func (d *driver) run(ctx context.Context) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(garbageMost))
 	err := d.warmup(ctx)
 	d.plan()
-	for left := o.load.Duration; err == nil && left > 0; left -= o.slice {
-		length := min(o.slice, left)
-		if d.planner.Next() == results.Probed {
+	for left := o.load.Duration; err == nil && left > 0; {
+		mode := d.planner.Next()
+		length := lengthOf(d.planner.Length(mode), o.slice, left)
+		left -= length
+		if mode == results.Probed {
 			err = d.probedSlice(ctx, length)
 		} else {
 			err = d.bareSlice(ctx, length)

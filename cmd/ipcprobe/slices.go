@@ -65,6 +65,15 @@ func (d *driver) plan() {
 	})
 }
 
+// lengthOf is how long a slice lasts that was planned with a length, of so much time
+// that is left of the run: all of it, when the rest would be a small part of a slice.
+func lengthOf(planned, slice, left time.Duration) time.Duration {
+	if left-planned < slice/4 {
+		return left
+	}
+	return planned
+}
+
 // bareSlice measures what the client sees, with nothing attached.
 func (d *driver) bareSlice(ctx context.Context, length time.Duration) error {
 	if _, _, err := d.turn(results.Bare); err != nil {

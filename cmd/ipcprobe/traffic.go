@@ -66,8 +66,11 @@ func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, std
 	}
 	planner := stats.NewPlanner(stats.Plan{Budget: o.budget, Slice: o.slice, Duration: o.load.Duration, Foreign: true})
 	stopProgress := showObserving(stderr, o.quiet, o.load.Duration)
-	for left := o.load.Duration; err == nil && left > 0; left -= o.slice {
-		err = m.observeSlice(ctx, ob, planner, min(o.slice, left))
+	for left := o.load.Duration; err == nil && left > 0; {
+		mode := planner.Next()
+		length := lengthOf(planner.Length(mode), o.slice, left)
+		left -= length
+		err = m.observeSlice(ctx, ob, planner, mode, length)
 	}
 	if err == nil {
 		err = m.countCosts(ctx, ob.probes, ob.wait)
@@ -88,8 +91,7 @@ func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, std
 }
 
 // observeSlice takes the slice that the planner wants next.
-func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *stats.Planner, length time.Duration) error {
-	mode := planner.Next()
+func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *stats.Planner, mode results.Mode, length time.Duration) error {
 	on := time.Now()
 	slice, err := ob.slice(ctx, mode, length)
 	if mode == results.Probed {

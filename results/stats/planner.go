@@ -4,6 +4,7 @@ package stats
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipcprobe/ipcprobe/results"
@@ -21,6 +22,13 @@ const (
 	// brief is the CPU time a request, ns, up to which its probes are a part of it that
 	// matters: they take about 0.7 µs of the server's time where it makes two calls.
 	brief = 25_000
+	// aimed is the part of the budget that the least number of probed slices is to take:
+	// what they cost is an estimate, and probes are on a little longer than their slice.
+	aimed = 0.8
+	// leastAnswers is how many answers a slice should bring, when it is made shorter.
+	leastAnswers = 5000
+	// shortest is the part of a slice's length that is always left.
+	shortest = 0.25
 )
 
 // Plan is what a Planner has to keep to.
@@ -59,8 +67,9 @@ type Plan struct {
 // allows it, the families take turns: see Carries.
 //
 // Three probed slices are taken in any case, in each third of the run one, the
-// first right after the first bare slice; with turns four, the first two early. Where
-// that breaks the budget, Warnings says so.
+// first right after the first bare slice; with turns four, the first two early. Once
+// their cost is known they are as short as the budget asks: see Length. Where that
+// isn't enough, Warnings says so.
 //
 // Where the load is foreign a bare slice has its price too, for the kernel has to
 // count the answers in it. Then only the slices beside a probed one are bare, and in
@@ -69,14 +78,17 @@ type Planner struct {
 	plan    Plan
 	start   int64
 	elapsed time.Duration
-	probed  time.Duration
 	taken   int
 	last    results.Mode
-	bare    float64   // the figure of the last bare slice; 0 when it had none
-	busy    float64   // how many cores the target kept busy, in the slice that judge has seen last
-	each    float64   // ns of CPU time a request in it
-	turns   int       // probed slices that did not carry all
-	costs   []float64 // percent, of each pair
+	bare    float64 // the figure of the last bare slice; 0 when it had none
+	busy    float64 // how many cores the target kept busy, in the slice that judge has seen last
+	each    float64 // ns of CPU time a request in it
+	rate    float64 // answers a second in it
+	turns   int     // probed slices that did not carry all
+
+	// By what the slices carried.
+	probed [results.CarriedClock + 1]time.Duration // how long they were, together
+	costs  [results.CarriedClock + 1][]float64     // percent, of each pair
 }
 
 // NewPlanner returns a Planner at the start of a run.
@@ -90,6 +102,7 @@ func NewPlanner(plan Plan) *Planner {
 func (p *Planner) judge(s *results.Slice) {
 	p.busy, _ = cores(s)
 	p.each, _ = nsPerRequest(s)
+	p.rate, _ = answerRate(s)
 }
 
 // Next returns Bare or Probed, or Gap where the load is foreign.
@@ -164,8 +177,23 @@ func (p *Planner) due() bool {
 
 // affordable tells whether one more probed slice stays within the budget.
 func (p *Planner) affordable() bool {
-	cost := p.Cost() / 100 * float64(p.probed+p.plan.Slice)
-	return cost <= p.plan.Budget/100*float64(p.elapsed+p.plan.Slice)
+	cost := p.Cost(p.Carries()) / 100 * float64(p.plan.Slice)
+	return p.spent()+cost <= p.plan.Budget/100*float64(p.elapsed+p.plan.Slice)
+}
+
+// Length is how long the next slice should last, if that is of a mode. One of the
+// least number of probed slices is as long as its share of the budget lasts, if that
+// is shorter than the others and still brings so many answers that the cost is no
+// accident of a few.
+func (p *Planner) Length(mode results.Mode) time.Duration {
+	cost := p.Cost(p.Carries()) / 100
+	if mode != results.Probed || p.plan.Budget >= 100 || p.plan.Duration <= 0 ||
+		p.taken >= p.least() || len(p.costs[p.Carries()]) == 0 || cost == 0 || p.rate == 0 {
+		return p.plan.Slice
+	}
+	share := aimed * p.plan.Budget / 100 * float64(p.plan.Duration) * float64(p.taken+1) / float64(p.least())
+	length := max((share-p.spent())/cost, shortest*float64(p.plan.Slice), leastAnswers/p.rate*1e9)
+	return min(p.plan.Slice, time.Duration(length))
 }
 
 // Done tells the planner of a slice that has ended. The warm-up counts for nothing,
@@ -198,10 +226,10 @@ func (p *Planner) Done(s *results.Slice) {
 		if p.bare == 0 { // there are no bare ones
 			p.judge(s)
 		}
-		p.probed += time.Duration(s.End - s.Start)
+		p.probed[s.Carried] += time.Duration(s.End - s.Start)
 		if probed, ok := figure(s); ok && p.bare > 0 {
 			used, _ := cores(s)
-			p.costs = append(p.costs, p.cost(probed, used))
+			p.costs[s.Carried] = append(p.costs[s.Carried], p.cost(probed, used))
 		}
 	}
 }
@@ -235,15 +263,30 @@ func cores(s *results.Slice) (n float64, ok bool) {
 	return float64(end.Total-begin.Total) / float64(end.At-begin.At), end.Total > begin.Total
 }
 
-// Cost is what a probed slice costs while it lasts, as far as it is known, in
-// the unit of the budget. It is 0 before the first pair, and where the noise says
-// that probes speed things up.
-func (p *Planner) Cost() float64 {
-	if len(p.costs) == 0 {
+// Cost is what a probed slice that carries something costs while it lasts, in the unit
+// of the budget; where no such slice is known, what the others do. It is 0 before the
+// first pair, and where the noise says that probes speed things up.
+func (p *Planner) Cost(carried results.Carried) float64 {
+	costs := p.costs[carried]
+	if len(costs) == 0 {
+		costs = slices.Concat(p.costs[:]...)
+	}
+	if len(costs) == 0 {
 		return 0
 	}
-	e, _ := Location(p.costs)
+	e, _ := Location(costs)
 	return max(0, e.Point)
+}
+
+// spent is what the probes have cost so far, in ns of the whole throughput, or of one
+// core.
+func (p *Planner) spent() (ns float64) {
+	for carried, length := range p.probed {
+		if length > 0 {
+			ns += p.Cost(results.Carried(carried)) / 100 * float64(length)
+		}
+	}
+	return ns
 }
 
 // Spent is what the probes have cost of the run so far, in percent of the same.
@@ -251,7 +294,7 @@ func (p *Planner) Spent() float64 {
 	if p.elapsed <= 0 {
 		return 0
 	}
-	return p.Cost() * float64(p.probed) / float64(p.elapsed)
+	return 100 * p.spent() / float64(p.elapsed)
 }
 
 // Warnings says, at the end of a run, what the plan could not keep.

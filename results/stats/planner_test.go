@@ -5,6 +5,7 @@ package stats
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,16 +13,16 @@ import (
 	"github.com/ipcprobe/ipcprobe/results"
 )
 
-// simulate runs a plan on a target of which a probed slice costs the given share
+// simulate runs a plan for so many slices' time on a target of which a probed slice costs the given share
 // of throughput (closed) or of one core (open), with noise, and returns the modes.
 func simulate(p *Planner, cost, noise float64, slices int, seed uint64) []results.Mode {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	var modes []results.Mode
-	at := second
-	length := int64(p.plan.Slice)
-	for range slices {
+	at, end := second, second+int64(slices)*int64(p.plan.Slice)
+	for at < end {
 		mode := p.Next()
-		rate, busy := 10_000*math.Exp(noise*rng.NormFloat64()), 0.3*math.Exp(noise*rng.NormFloat64())
+		length := int64(p.Length(mode))
+		rate, busy := 100_000*math.Exp(noise*rng.NormFloat64()), 0.3*math.Exp(noise*rng.NormFloat64())
 		if mode == results.Probed {
 			rate *= 1 - cost
 			busy += cost
@@ -35,6 +36,15 @@ func simulate(p *Planner, cost, noise float64, slices int, seed uint64) []result
 		at += length
 	}
 	return modes
+}
+
+// probedShare is the part of a simulated run that was probed.
+func probedShare(p *Planner) float64 {
+	var probed time.Duration
+	for _, length := range p.probed {
+		probed += length
+	}
+	return float64(probed) / float64(p.elapsed)
 }
 
 func count(modes []results.Mode) (probed int, adjacent bool) {
@@ -59,8 +69,9 @@ func TestPlannerKeepsTheBudget(t *testing.T) {
 		{"free probes alternate", 3, 0, 60, 30, 30, false},
 		{"cheap probes alternate", 3, 0.05, 60, 29, 30, false},
 		{"dear probes wait", 3, 0.30, 60, 5, 6, false},
-		{"very dear probes take the least, and say so", 3, 0.90, 60, 3, 3, true},
-		{"short run takes the least, and says so", 3, 0.30, 10, 3, 3, true},
+		{"very dear probes take the least, and shorter", 3, 0.90, 60, 3, 3, false},
+		{"short run takes the least, and shorter", 3, 0.30, 20, 3, 3, false},
+		{"too short for that, and says so", 3, 0.90, 10, 3, 3, true},
 		{"budget of nothing", 0, 0.30, 20, 3, 3, true},
 		{"wide budget", 20, 0.30, 60, 29, 30, false},
 		{"too short for the least", 3, 0.01, 4, 2, 2, true},
@@ -81,12 +92,81 @@ func TestPlannerKeepsTheBudget(t *testing.T) {
 				if w := p.Warnings(); (len(w) > 0) != tt.warn {
 					t.Errorf("warnings %q", w)
 				}
-				spent := 100 * tt.cost * float64(n) / float64(tt.slices)
+				spent := 100 * tt.cost * probedShare(p)
 				if !tt.warn && tt.budget < 100 && spent > tt.budget+1e-6 {
 					t.Errorf("spent %v %% of a budget of %v", spent, tt.budget)
 				}
 			})
 		}
+	}
+}
+
+// The slices that a run gets in any case are as short as the budget asks, but no shorter
+// than some thousand answers take; others keep their length.
+func TestTheLeastSlicesFitTheBudget(t *testing.T) {
+	const full = 500 * time.Millisecond
+	for _, tt := range []struct {
+		name string
+		rate int64   // answers a second
+		cost float64 // share of throughput
+		want []time.Duration
+	}{
+		// 0.8 of 3 % of 10 s at a cost of 20 % are 1.2 s: 0.4 for each.
+		{"dear", 100_000, 0.20, []time.Duration{full, 300 * time.Millisecond, 400 * time.Millisecond}},
+		{"very dear", 100_000, 0.60, []time.Duration{full, full / 4, full / 4}},
+		{"very dear, few requests", 20_000, 0.60, []time.Duration{full, 250 * time.Millisecond, 250 * time.Millisecond}},
+		{"very dear, fewer requests", 5000, 0.60, []time.Duration{full, full, full}},
+		{"cheap", 100_000, 0.05, []time.Duration{full, full, full}},
+	} {
+		p := NewPlanner(Plan{Budget: 3, Slice: full, Duration: 10 * time.Second, Closed: true})
+		var got []time.Duration
+		for at, end := second, 11*second; at < end; {
+			s := results.Slice{Mode: p.Next(), Start: at}
+			length, rate := p.Length(s.Mode), tt.rate
+			if s.Mode == results.Probed {
+				got = append(got, length.Round(time.Millisecond))
+				rate -= int64(tt.cost * float64(rate))
+			}
+			at += int64(length)
+			s.End = at
+			s.Intervals = []results.Interval{{Counts: results.Counts{OK: rate * int64(length) / second}}}
+			p.Done(&s)
+		}
+		if len(got) < 3 || !slices.Equal(got[:3], tt.want) {
+			t.Errorf("%s: probed slices of %v, want %v first", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A family of probes pays for itself: what the dear one costs does not shorten the
+// slices of the cheap one.
+func TestFamiliesHaveCostsOfTheirOwn(t *testing.T) {
+	plan := Plan{Budget: 3, Slice: 500 * time.Millisecond, Duration: 10 * time.Second, Closed: true, Turns: true}
+	p := NewPlanner(plan)
+	lengths := map[results.Carried][]time.Duration{}
+	for at, end := second, 11*second; at < end; {
+		s := results.Slice{Mode: p.Next(), Start: at}
+		length, rate := p.Length(s.Mode), 300_000.0
+		if s.Mode == results.Probed {
+			s.Carried = p.Carries()
+			lengths[s.Carried] = append(lengths[s.Carried], length.Round(time.Millisecond))
+			if rate *= 0.95; s.Carried.Calls() {
+				rate *= 0.80
+			}
+		}
+		at += int64(length)
+		s.End = at
+		s.TargetCPU = [2]results.CPUTime{{At: s.Start}, {At: s.End, Total: int64(0.9 * float64(length))}}
+		s.Intervals = []results.Interval{{Counts: results.Counts{OK: int64(rate * length.Seconds())}}}
+		p.Done(&s)
+	}
+	// 24 % and 5 %: of 1.8 % for three of four slices 0.12 and 0.025 s are spent, 0.035 are left.
+	calls, clock := lengths[results.CarriedCalls], lengths[results.CarriedClock]
+	if len(calls) != 2 || calls[1] != 146*time.Millisecond || len(clock) != 2 || clock[1] != plan.Slice {
+		t.Errorf("slices of calls lasted %v, of the clock %v", calls, clock)
+	}
+	if spent := p.Spent(); spent > plan.Budget {
+		t.Errorf("spent %.2f %%", spent)
 	}
 }
 
@@ -185,8 +265,8 @@ func TestPlannerOnATargetThatDoesNotAnswer(t *testing.T) {
 		s := results.Slice{Mode: p.Next(), Start: int64(i+1) * second, End: int64(i+2) * second}
 		p.Done(&s)
 	}
-	if p.Cost() != 0 || p.Spent() != 0 {
-		t.Errorf("cost %v: nothing was learned", p.Cost())
+	if p.Cost(results.CarriedAll) != 0 || p.Spent() != 0 {
+		t.Errorf("cost %v: nothing was learned", p.Cost(results.CarriedAll))
 	}
 	if p.taken != 5 {
 		t.Errorf("%d probed", p.taken)
