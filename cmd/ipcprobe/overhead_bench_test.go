@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// bareLength is how long a server is left alone between two visits, after
+	// bareLength is how long a server is left alone between two visits, at least, after
 	// bareSettle in which it finds back.
 	bareLength = 500 * time.Millisecond
 	bareSettle = 250 * time.Millisecond
@@ -43,7 +43,7 @@ var saturated = []saturable{
 const legend = `
 answers/s, ratio: of plainclient with 16 connections, in the visit and against the
 bare stretches before and behind it. Whole runs with a load of their own: of a
-plainclient with 1 connection beside the 16 of ipcprobe load, against the same
+plainclient with 8 connections beside the 8 of ipcprobe load, against the same
 load without probes. Both clients know of no probe. CPU: the server's CPU time an
 answer, against bare. Intervals: Hodges-Lehmann and signed ranks of n pairs,
 Student's where n < 6.
@@ -69,9 +69,11 @@ func rounds(b *testing.B, usual int) int {
 // ratio is of a visit to the bare stretches before and behind it, on that client's
 // own log. A watcher that isn't here, or is refused, says so in its row.
 //
-// Whole runs that make their own load are witnessed by a plainclient with one
-// connection beside their 16, in turn with the same load without probes. At 2,500
-// requests/s the server's own CPU time is compared, as /proc has it.
+// Whole runs that make their own load are witnessed by a plainclient with as many
+// connections beside theirs, in turn with the same load without probes. Two loads that
+// were started anew differ by more than a run costs; so the witness also says what the
+// run was to its own bare slices, in which nothing is attached. At 2,500 requests/s the
+// server's own CPU time is compared, as /proc has it.
 func BenchmarkOverhead(b *testing.B) {
 	kerneltest.Privileged(b)
 	n := rounds(b, 5)
@@ -109,7 +111,7 @@ func compareWatchers(b *testing.B, server int, socket string, n int) {
 	for _, one := range watchers(b) {
 		rows = append(rows, visits{watcher: one})
 	}
-	bare := leaveAlone()
+	bare := leaveAlone(bareLength)
 	all := []stretch{bare}
 	for round := range n {
 		for i := range rows {
@@ -118,9 +120,12 @@ func compareWatchers(b *testing.B, server int, socket string, n int) {
 				if row.refused != nil {
 					continue
 				}
-				visit, err := row.visit(server, w.cmd.Process.Pid)
 				before := bare
-				bare = leaveAlone()
+				if row.beside > bareLength {
+					before = leaveAlone(row.beside)
+				}
+				visit, err := row.visit(server, w.cmd.Process.Pid)
+				bare = leaveAlone(max(bareLength, row.beside))
 				all = append(all, bare)
 				if err != nil {
 					row.refused = err
@@ -156,10 +161,10 @@ func (v *visits) turn(n int) visits {
 	return part
 }
 
-func leaveAlone() stretch {
+func leaveAlone(length time.Duration) stretch {
 	time.Sleep(bareSettle)
 	s := stretch{mode: results.Bare, from: monotonic()}
-	time.Sleep(bareLength)
+	time.Sleep(length)
 	s.to = monotonic()
 	return s
 }
@@ -209,7 +214,7 @@ func (v *visits) print(line *timeline, clock *clockLog) {
 // compareWholeRuns is the default run with a load of its own, all of it, against the
 // same load alone.
 func compareWholeRuns(b *testing.B, server int, socket string, n int) {
-	var whole, bare, probed, rate []float64
+	var whole, within, bare, probed, rate []float64
 	for i := range n {
 		var alone float64
 		var m *measurement
@@ -219,24 +224,26 @@ func compareWholeRuns(b *testing.B, server int, socket string, n int) {
 				alone = witnessLoad(b, socket)
 				continue
 			}
-			m, line = witnessRun(b, server, socket, 3, 16, 1)
+			m, line = witnessRun(b, server, socket, 3, 8, 8)
 		}
 		from, to := m.slices[0].Start, m.slices[len(m.slices)-1].End
 		rate = append(rate, line.rate(from, to))
 		whole = append(whole, math.Log(line.rate(from, to)/alone))
+		within = append(within, math.Log(line.rate(from, to)/rateOf(m, line, results.Bare)))
 		bare = append(bare, math.Log(rateOf(m, line, results.Bare)/alone))
 		probed = append(probed, math.Log(rateOf(m, line, results.Probed)/alone))
 	}
 	printLogs("ipcprobe run, a whole run", grouped(median(rate)), whole)
 	printLogs("  its bare slices", "", bare)
 	printLogs("  its probed slices", "", probed)
+	printLogs("  whole, against its bare slices", "", within)
 }
 
 // witnessLoad is the rate of a plainclient beside `ipcprobe load`.
 func witnessLoad(b *testing.B, socket string) float64 {
-	w := startWitness(b, socket, 1)
+	w := startWitness(b, socket, 8)
 	began := monotonic()
-	loadAside(b, "--socket", socket, "--connections", "16")
+	loadAside(b, "--socket", socket, "--connections", "8")
 	const warm, length = 1_500_000_000, 9_000_000_000
 	return w.stop(b).rate(began+warm, began+warm+length)
 }

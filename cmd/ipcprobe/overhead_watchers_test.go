@@ -29,6 +29,7 @@ type watcher struct {
 	name   string
 	visits int           // in each round
 	length time.Duration // of a visit
+	beside time.Duration // how long the server is left alone before and behind it; 0: bareLength
 	begin  func(server, client int) (watching, error)
 	turns  []string // what its visits carry in turn, if not the same
 }
@@ -230,17 +231,17 @@ func watchers(tb testing.TB) []watcher {
 	const long = time.Second
 	return []watcher{
 		{
-			"ipcprobe, probed slices, all but heap", 4, 300 * time.Millisecond,
+			"ipcprobe, probed slices, all but heap", 4, 300 * time.Millisecond, 0,
 			opened(tb, everything, results.CarriedCalls, results.CarriedClock),
 			[]string{"  those of requests and calls", "  those of CPU samples"},
 		},
-		{"ipcprobe, all that at the same time", 4, 300 * time.Millisecond, opened(tb, everything, results.CarriedAll), nil},
-		{"ipcprobe, sock and sched hooks alone", 4, 300 * time.Millisecond, opened(tb, hooksAlone, results.CarriedAll), nil},
-		{"ipcprobe run --no-load, a whole run", 1, 10 * time.Second, wholeRun, nil},
-		{"bpftrace, call histogram and stacks", 1, long, tool(folder, "bpftrace", "-e", histogramsAndStacks), nil},
-		{"perf record -g -F 199", 1, long, tool(folder, "perf", "record", "-g", "-F", "199", "-p", "{pid}", "-o", "{file}"), nil},
-		{"strace -c -f", 1, long, tool(folder, "strace", "-c", "-f", "-p", "{pid}", "-o", "{file}"), nil},
-		{"perf trace -s", 1, long, tool(folder, "perf", "trace", "-s", "-p", "{pid}", "-o", "{file}"), nil},
+		{"ipcprobe, all that at the same time", 4, 300 * time.Millisecond, 0, opened(tb, everything, results.CarriedAll), nil},
+		{"ipcprobe, sock and sched hooks alone", 4, 300 * time.Millisecond, 0, opened(tb, hooksAlone, results.CarriedAll), nil},
+		{"ipcprobe run --no-load, a whole run", 1, 10 * time.Second, 3 * time.Second, wholeRun, nil},
+		{"bpftrace, call histogram and stacks", 1, long, 0, tool(folder, "bpftrace", "-e", histogramsAndStacks), nil},
+		{"perf record -g -F 199", 1, long, 0, tool(folder, "perf", "record", "-g", "-F", "199", "-p", "{pid}", "-o", "{file}"), nil},
+		{"strace -c -f", 1, long, 0, tool(folder, "strace", "-c", "-f", "-p", "{pid}", "-o", "{file}"), nil},
+		{"perf trace -s", 1, long, 0, tool(folder, "perf", "trace", "-s", "-p", "{pid}", "-o", "{file}"), nil},
 	}
 }
 
