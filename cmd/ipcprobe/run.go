@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -279,9 +280,14 @@ func perform(ctx context.Context, o *runOptions, stderr io.Writer) (result *resu
 	if err != nil {
 		return nil, err
 	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(reportMost))
 	result = assemble(m)
 	return result, write(folder, result, m)
 }
+
+// reportMost is how much memory, bytes, may be in use before garbage is collected at
+// once while a report is made. A long run's has a lot of it, and time.
+const reportMost = 160 << 20
 
 // verdict is the exit code that a result deserves.
 func verdict(ctx context.Context, result *results.Result) error {

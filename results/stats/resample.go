@@ -49,10 +49,10 @@ func newResampler(blocks []block) *resampler {
 		for _, k := range s.buckets {
 			r.values = append(r.values, int64(k.at))
 		}
+		slices.Sort(r.values) // at once: blocks have most of them in common
+		r.values = slices.Compact(r.values)
 		r.blocks = append(r.blocks, s)
 	}
-	slices.Sort(r.values)
-	r.values = slices.Compact(r.values)
 	for _, s := range r.blocks {
 		for i := range s.buckets {
 			s.buckets[i].at, _ = slices.BinarySearchFunc(r.values, int64(s.buckets[i].at), cmp.Compare[int64])
@@ -62,10 +62,18 @@ func newResampler(blocks []block) *resampler {
 	return r
 }
 
-// filled lists the buckets of a histogram that hold anything.
+// filled lists the buckets of a histogram that hold anything, in no more room than
+// they take.
 func filled(h *hdrhistogram.Histogram) []bucket {
-	var out []bucket
-	for _, b := range h.Distribution() {
+	all := h.Distribution()
+	n := 0
+	for i := range all {
+		if all[i].Count > 0 {
+			n++
+		}
+	}
+	out := make([]bucket, 0, n)
+	for _, b := range all {
 		if b.Count > 0 {
 			out = append(out, bucket{int(b.To), b.Count})
 		}
