@@ -13,6 +13,7 @@ import (
 func TestEveryAllocatorsCallsAreCounted(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
+			t.Parallel() // counts, not times
 			server, socket := k.start(t, "--healthy")
 			w := watch(t, server.Pid, "")
 			if got := w.probes.Allocator.Objects[0]; !strings.HasPrefix(got, k.object) {

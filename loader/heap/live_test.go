@@ -20,6 +20,7 @@ func TestALeakingSiteHoldsMost(t *testing.T) {
 	for _, k := range kinds {
 		for _, via := range k.ways {
 			t.Run(k.name+"/"+via, func(t *testing.T) {
+				t.Parallel() // counts, not times
 				const n, size = 4000, 512
 				leak, want := size, int64(n*size)
 				if via == "mmap" {
@@ -59,6 +60,7 @@ func TestLiveBlocksAreThoseOfMallinfo(t *testing.T) {
 		"leaked realloc": {"--leak", "3000", "--via", "realloc"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // counts, not times
 			// Blocks that a thread keeps for itself count as in use there.
 			k := kind{program: "leaky", settings: []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"}}
 			server, socket := k.start(t, args...)
@@ -86,6 +88,7 @@ func TestLiveBlocksAreThoseOfMallinfo(t *testing.T) {
 func TestLiveBytesAreThoseOfTheAllocatorsOwnCount(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
+			t.Parallel() // counts, not times
 			const n, size = 6000, 512
 			k.settings = []string{"GLIBC_TUNABLES=glibc.malloc.tcache_count=0", "MALLOC_CONF=tcache:false"}
 			server, socket := k.start(t, "--churn", "--leak", strconv.Itoa(size))

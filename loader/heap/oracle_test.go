@@ -91,6 +91,7 @@ func (o oracle) count(t *testing.T, requests ...int) usage {
 func TestCountsAreThoseOfAnOracle(t *testing.T) {
 	for _, o := range oracles() {
 		t.Run(o.name, func(t *testing.T) {
+			t.Parallel() // counts, not times
 			kerneltest.Privileged(t)
 			const first, n = 1000, 3000 // churn is the same for any thousand requests
 			less, more := o.count(t, first), o.count(t, first, n)
