@@ -25,6 +25,11 @@ const (
 	// aimed is the part of the budget that the least number of probed slices is to take:
 	// what they cost is an estimate, and probes are on a little longer than their slice.
 	aimed = 0.8
+	// joining is the part of the budget that probes leave where requests are so brief:
+	// to join what was seen takes CPU time too, and there is none to spare.
+	joining = 0.4
+	// presumed is what probes cost there (percent), as long as nobody knows.
+	presumed = 20
 	// leastAnswers is how many answers a slice should bring, when it is made shorter.
 	leastAnswers = 5000
 	// shortest is the part of a slice's length that is always left.
@@ -142,7 +147,18 @@ func (p *Planner) inTurns() bool {
 		need = leastTurns
 	}
 	room := p.plan.Duration <= 0 || p.plan.Duration >= time.Duration(need)*p.plan.Slice
-	return p.plan.Turns && p.plan.Closed && room && p.busy >= saturated && p.each > 0 && p.each <= brief
+	return p.plan.Turns && p.plan.Closed && room && p.hurried()
+}
+
+// hurried says that the target is saturated with brief requests.
+func (p *Planner) hurried() bool { return p.busy >= saturated && p.each > 0 && p.each <= brief }
+
+// allowed is the share of the run that probes may cost.
+func (p *Planner) allowed() float64 {
+	if p.hurried() {
+		return (1 - joining) * p.plan.Budget / 100
+	}
+	return p.plan.Budget / 100
 }
 
 // least is how many probed slices the run gets whatever they cost.
@@ -178,7 +194,7 @@ func (p *Planner) due() bool {
 // affordable tells whether one more probed slice stays within the budget.
 func (p *Planner) affordable() bool {
 	cost := p.Cost(p.Carries()) / 100 * float64(p.plan.Slice)
-	return p.spent()+cost <= p.plan.Budget/100*float64(p.elapsed+p.plan.Slice)
+	return p.spent()+cost <= p.allowed()*float64(p.elapsed+p.plan.Slice)
 }
 
 // Length is how long the next slice should last, if that is of a mode. One of the
@@ -186,13 +202,16 @@ func (p *Planner) affordable() bool {
 // is shorter than the others and still brings so many answers that the cost is no
 // accident of a few.
 func (p *Planner) Length(mode results.Mode) time.Duration {
-	cost := p.Cost(p.Carries()) / 100
+	cost := p.Cost(p.Carries())
+	if len(p.costs[p.Carries()]) == 0 && p.hurried() {
+		cost = presumed
+	}
 	if mode != results.Probed || p.plan.Budget >= 100 || p.plan.Duration <= 0 ||
-		p.taken >= p.least() || len(p.costs[p.Carries()]) == 0 || cost == 0 || p.rate == 0 {
+		p.taken >= p.least() || cost == 0 || p.rate == 0 {
 		return p.plan.Slice
 	}
-	share := aimed * p.plan.Budget / 100 * float64(p.plan.Duration) * float64(p.taken+1) / float64(p.least())
-	length := max((share-p.spent())/cost, shortest*float64(p.plan.Slice), leastAnswers/p.rate*1e9)
+	share := aimed * p.allowed() * float64(p.plan.Duration) * float64(p.taken+1) / float64(p.least())
+	length := max((share-p.spent())/cost*100, shortest*float64(p.plan.Slice), leastAnswers/p.rate*1e9)
 	return min(p.plan.Slice, time.Duration(length))
 }
 
