@@ -31,8 +31,8 @@ func (w *worker) take(c *conn) bool {
 	c.lastIn, w.lastIn = now, now
 	c.keep = c.keep[:0]
 	w.current.bytesIn += int64(n)
-	more := n == len(room) || w.socket != unix.SOCK_STREAM && c.head != c.unsent // of which a read brings one
-	return w.parse(c, w.buffer[:kept+n], now) && more
+	more := n == len(room) || w.socket != unix.SOCK_STREAM // of which a read brings one
+	return w.parse(c, w.buffer[:kept+n], now) && more && c.head != c.unsent
 }
 
 // ended ends c when a read says that it has ended.
@@ -40,9 +40,7 @@ func (w *worker) ended(c *conn, errno unix.Errno) {
 	switch errno {
 	case 0:
 		w.die(c, w.clock.now(), "closed by peer")
-	case unix.EAGAIN:
-	case unix.EINTR:
-		w.level(c)
+	case unix.EAGAIN, unix.EINTR:
 	default:
 		w.die(c, w.clock.now(), causeOf(errno))
 	}

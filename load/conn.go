@@ -52,7 +52,6 @@ type conn struct {
 	keep     []byte // bytes received that no answer could be made of yet
 	lastIn   int64  // stamp of the last bytes, or of the connection's begin
 	blocked  bool   // the socket is full: waiting to be writable
-	level    bool   // epoll reports what was not read again and again
 	draining bool   // a sync is wanted: no new request
 	parked   bool   // its socket stays open behind this life
 	closing  bool   // the server announced that it closes: no new request

@@ -170,37 +170,13 @@ func (w *worker) block(c *conn) {
 // unblock ends that wait.
 func (w *worker) unblock(c *conn) {
 	c.blocked = false
-	w.rewatch(c, w.interest(c))
+	w.rewatch(c, unix.EPOLLIN)
 }
 
 // watch has epoll report on a connection's new life.
 func (w *worker) watch(c *conn, now int64) {
-	if err := w.epoll.add(int(c.fd), w.interest(c), c.tag()); err != nil {
+	if err := w.epoll.add(int(c.fd), unix.EPOLLIN, c.tag()); err != nil {
 		w.die(c, now, "epoll: "+err.Error())
-	}
-}
-
-// interest is what epoll is to report of a connection that has nothing to send: what
-// comes in, once for each arrival, which saves the kernel a second look at the socket
-// after it was read. That is enough where each report is answered by reading until
-// less comes than there is room for; see level for where it is not.
-func (w *worker) interest(c *conn) uint32 {
-	if c.level || w.socket != unix.SOCK_STREAM {
-		return unix.EPOLLIN
-	}
-	return unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
-}
-
-// level has epoll report on c for as long as there is anything to read. A read can
-// end early although there is more: at the end of the stream, at a message with
-// descriptors.
-func (w *worker) level(c *conn) {
-	if c.level || c.fd < 0 {
-		return
-	}
-	c.level = true
-	if !c.blocked {
-		w.rewatch(c, w.interest(c))
 	}
 }
 

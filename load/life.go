@@ -40,9 +40,6 @@ func (w *worker) look(now int64) {
 		w.scanAt = now + min(lookNs, w.timeoutNs()/8)
 		for _, c := range w.conns {
 			if c.fd >= 0 && c.head != c.tail {
-				if now-max(c.lastIn, c.at(c.head).sent) > lookNs {
-					w.level(c)
-				}
 				w.expire(c, now)
 			}
 		}

@@ -172,10 +172,6 @@ func (w *worker) requests() {
 	}
 }
 
-// ending is what epoll says of a connection whose end has come or is behind what can
-// still be read.
-const ending = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-
 // wakeTag is the tag of the mailbox's event.
 const wakeTag = 1<<32 - 1
 
@@ -201,10 +197,7 @@ func (w *worker) run() {
 			if c == nil {
 				continue
 			}
-			if what&(unix.EPOLLIN|ending) != 0 {
-				if what&ending != 0 {
-					w.level(c)
-				}
+			if what&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 				for w.take(c) {
 				}
 				w.moveOn(c)
