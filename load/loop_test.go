@@ -43,6 +43,8 @@ func TestEveryRequestIsAnsweredOnce(t *testing.T) {
 		{"think time", answering(goodAnswer), func(o *Options) { o.Think, o.Connections = 500*time.Microsecond, 8 }},
 		{"think time and pipeline", answering(goodAnswer), func(o *Options) { o.Think, o.Pipeline = 500*time.Microsecond, 4 }},
 		{"answers a byte at a time", byteByByte, func(o *Options) { o.Pipeline = 4 }},
+		{"answers with descriptors", withDescriptors, func(o *Options) { o.Connections, o.Pipeline, o.Timeout = 3, 8, time.Second }},
+		{"the same in batches", withDescriptors, func(o *Options) { o.Connections, o.Batch, o.Pipeline, o.Timeout = 3, true, 8, time.Second }},
 		{"frames of 1 MiB", answering(goodAnswer), func(o *Options) { o.Payload, o.Requests = "1MiB", 40 }},
 		{"answers of 1 MiB", answering(wire.IPC{}.Encode(nil, wire.Request{Type: wire.ResponseOK, Payload: make([]byte, 1<<20)})),
 			func(o *Options) { o.Requests = 40 }},

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipcprobe/ipcprobe/gateway/wire"
 )
 
@@ -174,6 +176,25 @@ func slowly(d time.Duration) func(*testServer, net.Conn, *bufio.Reader) error {
 			}
 			time.Sleep(d)
 			if _, err := c.Write(goodAnswer); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// withDescriptors sends a descriptor along with each answer: each ends a read, though
+// the next is there.
+func withDescriptors(s *testServer, c net.Conn, in *bufio.Reader) error {
+	rights := unix.UnixRights(int(os.Stdin.Fd()))
+	for {
+		var owed int
+		for ; owed == 0 || in.Buffered() > 0; owed++ {
+			if _, err := s.next(in); err != nil {
+				return err
+			}
+		}
+		for range owed {
+			if _, _, err := c.(*net.UnixConn).WriteMsgUnix(goodAnswer, rights, nil); err != nil {
 				return err
 			}
 		}
