@@ -76,19 +76,23 @@ func redisTurn(tb testing.TB, socket, command string, pipeline int, requests int
 	return b
 }
 
+// words are what redis-benchmark sends for a command, without -r.
+func words(command string) string {
+	switch command {
+	case "SET":
+		return "SET key:__rand_int__ xxx"
+	case "GET":
+		return "GET key:__rand_int__"
+	}
+	return command
+}
+
 // ourTurn makes the same requests, byte by byte.
 func ourTurn(tb testing.TB, socket, command string, pipeline int, batch bool, length time.Duration) bout {
 	tb.Helper()
 	o := Defaults()
 	o.Socket, o.Protocol, o.Connections, o.Pipeline, o.Batch = socket, "resp", redisClients, pipeline, batch
-	switch command { // without -r it sends these very words
-	case "SET":
-		o.Payload = "SET key:__rand_int__ xxx"
-	case "GET":
-		o.Payload = "GET key:__rand_int__"
-	default:
-		o.Payload = command
-	}
+	o.Payload = words(command)
 	o.Warmup, o.Duration = 0, length
 	s := runChild(tb, o)
 	if s.Totals.Counts.Failed() > 0 {

@@ -114,10 +114,9 @@ func (d *driver) run(ctx context.Context) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(garbageMost))
 	err := d.warmup(ctx)
 	d.plan()
-	for left := o.load.Duration; err == nil && left > 0; {
+	for c := (calendar{slice: o.slice, left: o.load.Duration}); err == nil && c.left > 0; {
 		mode := d.planner.Next()
-		length := lengthOf(d.planner.Length(mode), o.slice, left)
-		left -= length
+		length := c.next(mode, d.planner.Length(mode))
 		if mode == results.Probed {
 			err = d.probedSlice(ctx, length)
 		} else {

@@ -65,15 +65,6 @@ func (d *driver) plan() {
 	})
 }
 
-// lengthOf is how long a slice lasts that was planned with a length, of so much time
-// that is left of the run: all of it, when the rest would be a small part of a slice.
-func lengthOf(planned, slice, left time.Duration) time.Duration {
-	if left-planned < slice/4 {
-		return left
-	}
-	return planned
-}
-
 // bareSlice measures what the client sees, with nothing attached.
 func (d *driver) bareSlice(ctx context.Context, length time.Duration) error {
 	if _, _, err := d.turn(results.Bare); err != nil {
@@ -131,10 +122,11 @@ func (d *driver) probedSlice(ctx context.Context, length time.Duration) (err err
 		return err
 	}
 	runtime.GC() // here, and not beside the next slice: see run
-	return d.wait(ctx, settling(length))
+	return d.wait(ctx, settling(d.m.options.slice))
 }
 
-// settling is how long the load gets behind a probed slice of some length.
+// settling is how long the load gets behind a probed slice of a run with slices of some
+// length: also behind a shorter one, which disturbs as much.
 func settling(length time.Duration) time.Duration { return min(length/settleShare, settleMost) }
 
 // sync brings each connection to rest once. It does not wait long: a server that

@@ -66,10 +66,9 @@ func (m *measurement) observe(ctx context.Context, watcher *gateway.Watcher, std
 	}
 	planner := stats.NewPlanner(stats.Plan{Budget: o.budget, Slice: o.slice, Duration: o.load.Duration, Foreign: true})
 	stopProgress := showObserving(stderr, o.quiet, o.load.Duration)
-	for left := o.load.Duration; err == nil && left > 0; {
+	for c := (calendar{slice: o.slice, left: o.load.Duration}); err == nil && c.left > 0; {
 		mode := planner.Next()
-		length := lengthOf(planner.Length(mode), o.slice, left)
-		left -= length
+		length := c.next(mode, planner.Length(mode))
 		err = m.observeSlice(ctx, ob, planner, mode, length)
 	}
 	if err == nil {
@@ -113,7 +112,7 @@ func (m *measurement) observeSlice(ctx context.Context, ob *observer, planner *s
 	if err != nil {
 		return err
 	}
-	return ob.wait(ctx, settling(length))
+	return ob.wait(ctx, settling(m.options.slice))
 }
 
 // listed is how many of the slices stand in the result: all but the gaps.

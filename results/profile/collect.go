@@ -14,15 +14,14 @@ import (
 const pendingMost = 1 << 17
 
 // groupsMost bounds the groups of the samples of all kinds: 10 MB here, some 30 MB while
-// the largest of the profiles is written. A minute of one-second slices has about half
-// of them.
+// the largest of the profiles is written.
 const groupsMost = 1 << 16
 
 // Collector gathers samples slice after slice. What band a request belongs to is
-// known when all have been seen, so samples wait until then. A long run has more slices
-// than groups can be told apart by: then neighbouring slices are counted as one, 2, 4, 8
-// in a row and so on, so that memory depends on how many stacks there are, not on the
-// length of the run.
+// known when all have been seen, so samples wait until then. A long run, or one of many
+// threads, has more groups than are kept: then neighbouring slices are counted as one,
+// 2, 4, 8 in a row and so on, so that memory depends on how many stacks and threads there
+// are, not on the length of the run.
 type Collector struct {
 	bands   func(results.SampleKind) Bands
 	pending []results.Sample

@@ -24,10 +24,10 @@ const (
 // Uncertainty holds 95 % intervals of a run's figures. One that the run can't
 // support is nil.
 type Uncertainty struct {
-	RPS      *[2]float64 // good answers per second
-	P50, P99 *[2]float64 // response time, ns
-	Blocks   int         // that were resampled
-	Block    time.Duration
+	RPS      *[2]float64   // good answers per second
+	P50, P99 *[2]float64   // response time, ns
+	Blocks   int           // that were resampled
+	Block    time.Duration // their length, at most: slices can be shorter
 	Warnings []string
 }
 

@@ -199,8 +199,8 @@ func (p *Planner) affordable() bool {
 
 // Length is how long the next slice should last, if that is of a mode. One of the
 // least number of probed slices is as long as its share of the budget lasts, if that
-// is shorter than the others and still brings so many answers that the cost is no
-// accident of a few.
+// is shorter than the others, but as long as the target takes for 5,000 answers without
+// probes: the cost is to be no accident of a few.
 func (p *Planner) Length(mode results.Mode) time.Duration {
 	cost := p.Cost(p.Carries())
 	if len(p.costs[p.Carries()]) == 0 && p.hurried() {
@@ -212,7 +212,7 @@ func (p *Planner) Length(mode results.Mode) time.Duration {
 	}
 	share := aimed * p.allowed() * float64(p.plan.Duration) * float64(p.taken+1) / float64(p.least())
 	length := max((share-p.spent())/cost*100, shortest*float64(p.plan.Slice), leastAnswers/p.rate*1e9)
-	return min(p.plan.Slice, time.Duration(length))
+	return time.Duration(min(float64(p.plan.Slice), length))
 }
 
 // Done tells the planner of a slice that has ended. The warm-up counts for nothing,

@@ -139,6 +139,35 @@ func TestTheLeastSlicesFitTheBudget(t *testing.T) {
 	}
 }
 
+// Nobody's load is known to be closed, and a run without an end has no share of it.
+func TestLengthsOfOtherRuns(t *testing.T) {
+	busy := func(p *Planner) {
+		s := results.Slice{Mode: results.Bare, Start: second, End: 2 * second, Intervals: []results.Interval{{Counts: results.Counts{OK: 300_000}}}}
+		s.TargetCPU = [2]results.CPUTime{{At: s.Start}, {At: s.End, Total: second * 9 / 10}}
+		p.Done(&s)
+	}
+	for _, tt := range []struct {
+		name string
+		plan Plan
+		mode results.Mode
+		want time.Duration
+	}{
+		// 0.8 of three fifths of 3 % of 10 s, for one of three slices at 20 %.
+		{"foreign", Plan{Budget: 3, Slice: time.Second, Duration: 10 * time.Second, Foreign: true}, results.Probed, 250 * time.Millisecond},
+		{"foreign, longer", Plan{Budget: 3, Slice: time.Second, Duration: 20 * time.Second, Foreign: true}, results.Probed, 480 * time.Millisecond},
+		{"bare", Plan{Budget: 3, Slice: time.Second, Duration: 10 * time.Second, Foreign: true}, results.Bare, time.Second},
+		{"without an end", Plan{Budget: 3, Slice: time.Second, Foreign: true}, results.Probed, time.Second},
+		{"all probed", Plan{Budget: 100, Slice: time.Second, Duration: 10 * time.Second, Closed: true}, results.Probed, time.Second},
+		{"a budget of nothing", Plan{Slice: time.Second, Duration: 10 * time.Second, Closed: true}, results.Probed, 250 * time.Millisecond},
+	} {
+		p := NewPlanner(tt.plan)
+		busy(p)
+		if got := p.Length(tt.mode).Round(time.Millisecond); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 // A family of probes pays for itself: what the dear one costs does not shorten the
 // slices of the cheap one.
 func TestFamiliesHaveCostsOfTheirOwn(t *testing.T) {
