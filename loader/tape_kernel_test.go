@@ -21,7 +21,7 @@ func aTapeOfOnePageLosesAndCounts(t *testing.T, rung Rung) {
 	if err := probes.Attach(); err != nil {
 		t.Fatal(err)
 	}
-	exchange(t, conn, n)
+	exchange(t, conn, n+1) // the first makes the connection known, and may itself not be seen
 	full := probes.TapeUsedPct()
 	if err := probes.Detach(); err != nil {
 		t.Fatal(err)
@@ -45,12 +45,13 @@ func aTapeOfOnePageLosesAndCounts(t *testing.T, rung Rung) {
 	if rung.typed() && (len(seen) == 0 || len(seen) > 4096/recordBytes || full < 100) { // else each CPU has a part of its own
 		t.Errorf("%d records on one page, %.0f %% of it used", len(seen), full)
 	}
-	if made+lost < least || made+lost > least+n || !loss.Reconciled {
+	if made+lost < least || made+lost > least+n+3 || !loss.Reconciled {
 		t.Errorf("%d records and %d lost, want %d and what the client was told: %+v", made, lost, least, loss)
 	}
 	for _, program := range loss.Programs {
-		if rung.SeesQueue() && program.Name == bpf.ProbeProgSockSendLength && (program.Emitted+program.Lost) != uint64(least-n) {
-			t.Errorf("%s: %d emitted and %d lost, want %d together", program.Name, program.Emitted, program.Lost, least-n)
+		told := int(program.Emitted + program.Lost)
+		if rung.SeesQueue() && program.Name == bpf.ProbeProgSockSendLength && (told < least-n || told > least-n+2) {
+			t.Errorf("%s: %d emitted and %d lost, want %d together, and the first two", program.Name, program.Emitted, program.Lost, least-n)
 		}
 	}
 }
