@@ -179,6 +179,7 @@ func TestATargetThatIsStoppedAndContinued(t *testing.T) {
 
 func TestATargetThatStaysStoppedIsWaitedForAtTheEnd(t *testing.T) {
 	kerneltest.Privileged(t)
+	t.Parallel() // it sleeps most of its time
 	server := startForeign(t)
 	r := startRun(t, server.Pid, "--duration", "2s")
 	signalTo(t, server.Pid, syscall.SIGSTOP)

@@ -97,6 +97,7 @@ func TestAHeapPhaseStaysInsideItsBudgetAndAllIsAnswered(t *testing.T) {
 func TestATargetThatEndsInTheHeapPhaseLeavesWhatWasSeen(t *testing.T) {
 	for flag, says := range map[string]string{"--exit-at": "exit", "--exec-at": "executed"} {
 		t.Run(flag, func(t *testing.T) {
+			t.Parallel() // nothing is timed
 			server, _ := startPeer(t, "leaky", "--healthy", flag, "30000")
 			r, _ := heapRun(t, server.Pid, "--requests", "5000", "--heap-requests", "60000")
 			h := r.Memory.Heap

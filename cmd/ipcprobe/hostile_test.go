@@ -69,6 +69,7 @@ func readsSafely(t *testing.T, what, text string) {
 
 func TestHostileNames(t *testing.T) {
 	kerneltest.Privileged(t)
+	t.Parallel() // nothing is timed
 	server := hostileTarget(t)
 	out := filepath.Join(t.TempDir(), "run")
 	got := ipcprobe(t, "run", "--pid", strconv.Itoa(server.Pid), "--out", out, "--rate", "max", "--connections", "2",
