@@ -45,8 +45,8 @@ answers/s, ratio: of plainclient with 16 connections, in the visit and against t
 bare stretches before and behind it. Whole runs with a load of their own: of a
 plainclient with 8 connections beside the 8 of ipcprobe load, against the same
 load without probes, and against the bare slices of that run. Both clients know of
-no probe. CPU: the server's CPU time an answer, against bare. Intervals: Hodges-Lehmann and signed ranks of n pairs,
-Student's where n < 6.
+no probe. CPU: the server's CPU time an answer, against bare. Intervals:
+Hodges-Lehmann and signed ranks of n pairs, Student's where n < 6.
 `
 
 // rounds is how often everything has its turn, unless IPCPROBE_ROUNDS says it.
