@@ -35,9 +35,9 @@ type Uncertainty struct {
 // of one mode, by resampling blocks of time with replacement (Carlstein 1986):
 // what is slow for a while counts as one event, not as thousands. Blocks are 1 s
 // of the 100 ms intervals and don't span two slices, so shorter slices are a
-// block each; of a run with more than 240, neighbours are one. A run of fewer than 5 such blocks is cut finer, which
-// underestimates slow changes, and a warning says so; one of fewer than 5
-// intervals has no intervals.
+// block each; of a run with more than 240, neighbours are one. A run of fewer than
+// 5 such blocks is cut finer, which underestimates slow changes, and a warning says
+// so; one of fewer than 5 intervals has no intervals.
 //
 // The ends are percentiles of 2,000 resamples, taken further out than 2.5 % by
 // as much as Student's t exceeds the normal for so few blocks (Hesterberg 2015,

@@ -72,9 +72,9 @@ type Plan struct {
 // allows it, the families take turns: see Carries.
 //
 // Three probed slices are taken in any case, in each third of the run one, the
-// first right after the first bare slice; with turns four, the first two early. Once
-// their cost is known they are as short as the budget asks: see Length. Where that
-// isn't enough, Warnings says so.
+// first right after the first bare slice; with turns four, the first two early. Where
+// their cost is known, or can be presumed, they are as short as the budget asks: see
+// Length. Where that isn't enough, Warnings says so.
 //
 // Where the load is foreign a bare slice has its price too, for the kernel has to
 // count the answers in it. Then only the slices beside a probed one are bare, and in
@@ -202,12 +202,15 @@ func (p *Planner) affordable() bool {
 // is shorter than the others, but as long as the target takes for 5,000 answers without
 // probes: the cost is to be no accident of a few.
 func (p *Planner) Length(mode results.Mode) time.Duration {
-	cost := p.Cost(p.Carries())
-	if len(p.costs[p.Carries()]) == 0 && p.hurried() {
+	if mode != results.Probed || p.plan.Budget >= 100 || p.plan.Duration <= 0 || p.taken >= p.least() {
+		return p.plan.Slice
+	}
+	carried := p.Carries()
+	cost := p.Cost(carried)
+	if len(p.costs[carried]) == 0 && p.hurried() {
 		cost = presumed
 	}
-	if mode != results.Probed || p.plan.Budget >= 100 || p.plan.Duration <= 0 ||
-		p.taken >= p.least() || cost == 0 || p.rate == 0 {
+	if cost == 0 || p.rate == 0 {
 		return p.plan.Slice
 	}
 	share := aimed * p.allowed() * float64(p.plan.Duration) * float64(p.taken+1) / float64(p.least())
